@@ -1,0 +1,5 @@
+"""Runs the command line: python -m agent."""
+
+from agent.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Settings and declarations: from files to frozen values."""

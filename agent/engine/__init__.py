@@ -1,0 +1,1 @@
+"""Rounds of rules and the life of findings."""

@@ -1,0 +1,1 @@
+"""The words: facts, seams, subjects, verdicts, findings. Frozen values, no I/O."""

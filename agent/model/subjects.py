@@ -1,0 +1,364 @@
+"""Subjects: what rules judge, assembled as of an instant. None means not seen, which is never zero.
+
+Later witnesses add optional fields here; they never change what a field means.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent.model.declared import Team as DeclaredTeam
+from agent.model.declared import Workflow as DeclaredWorkflow
+from agent.model.facts import Exemplar, Run
+from agent.model.histogram import Histogram
+from agent.model.seam import ESTATE, Component, SeamKey, SubjectRef, group_on_topic, subject_of, team, workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One measure over time: Unix seconds, ascending, and values of the same length."""
+
+    times: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+
+    def since(self, start: float, end: float = float("inf")) -> "Series":
+        """The part within [start, end], both in Unix seconds."""
+        low, high = bisect_left(self.times, start), bisect_right(self.times, end)
+        return Series(self.times[low:high], self.values[low:high])
+
+    def at_or_before(self, instant: float) -> float | None:
+        """The last value not later than an instant, or None."""
+        index = bisect_right(self.times, instant)
+        return self.values[index - 1] if index else None
+
+    @property
+    def last(self) -> float | None:
+        """The newest value, or None."""
+        return self.values[-1] if self.values else None
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What every subject knows: the instant it is judged at, who owns it, which workflows it serves."""
+
+    as_of: datetime
+    observed_for: timedelta = timedelta(0)  #: since its first fact
+    owner: str | None = None  #: declared
+    workflows: tuple[DeclaredWorkflow, ...] = ()
+    loss_tolerant: bool | None = None
+    environment: str | None = None
+
+    @property
+    def critical(self) -> bool:
+        """Belongs to a workflow whose declared failure impact is critical."""
+        return any(w.critical for w in self.workflows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seam(Context):
+    """One seam and its traffic over the rule's lookback."""
+
+    key: SeamKey
+    count: int = 0
+    errors: int = 0
+    retries: int = 0
+    duplicates: int = 0
+    roots: int = 0  #: spans with neither parent nor link
+    linked: int = 0
+    paired: int = 0
+    detached: int | None = None  #: roots in a service whose instrumentation keeps the context
+    peer_instrumented: bool | None = None  #: the other side sends spans
+    keeps_context: bool | None = None  #: capability of the instrumentation, None when unknown
+    carries_context: bool | None = None  #: the instrument can carry a parent or link here at all
+    entry_point: bool | None = None  #: declared, or nothing upstream of it exists
+    sampled: float | None = None  #: head sampling share, None when not told
+    duration: Histogram = Histogram()
+    queue: Histogram = Histogram()
+    exemplars: tuple[Exemplar, ...] = ()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return self.key.subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog(Context):
+    """A consumer group on a topic: what waits to be read. Counts are messages, summed over partitions."""
+
+    group: Component
+    topic: Component
+    lag: Series = Series()
+    age: Series = Series()  #: seconds, of the oldest unread record, the oldest partition
+    committed: Series = Series()  #: sum of committed offsets
+    produced: Series = Series()  #: sum of end offsets
+    members: Series = Series()
+    epochs: Series = Series()  #: generation or group epoch
+    partitions: int | None = None
+    state: str | None = None
+    retention: timedelta | None = None
+    behind: Mapping[str, int] = field(default_factory=dict)  #: partition -> lag, the last look
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return group_on_topic(self.topic, self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A side effect that a handler was seen to have."""
+
+    name: str  #: such as `INSERT table:postgresql/billing.invoices`
+    guarded: bool  #: an upsert, a conflict clause, a PUT: repeating it changes nothing
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Where a group's failing messages go, and how that is known."""
+
+    topic: Component
+    known_by: str  #: declared | connect | share | span | name | name-only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliveries(Context):
+    """A consumer group on a topic: each delivery, what it wrote, what came twice."""
+
+    group: Component
+    topic: Component
+    processed: int = 0  #: messages that reached a handler
+    errors: int = 0
+    identified: int = 0  #: deliveries with an identity
+    redelivered: int = 0  #: successful deliveries of an identity already processed
+    rewritten: int = 0  #: of those, with the same unguarded write again
+    effectful: int = 0  #: deliveries with an unguarded write below them
+    guarded: int = 0  #: deliveries whose writes are all guarded
+    interrupted: int = 0  #: inferred
+    operations: tuple[Operation, ...] = ()
+    effects_visible: bool | None = None  #: the instrumentation attaches handler spans
+    sampled: float | None = None
+    retention: timedelta | None = None
+    idempotency: str | None = None  #: declared mechanism
+    on_error: str | None = None  #: declared: `stop` halts by design
+    dead_letters: DeadLetters | None = None
+    searched: tuple[str, ...] = ()  #: where dead letters were looked for
+    topics_listed: bool = False  #: the broker's list of topics, or a workflow file, was read
+    connector: bool = False  #: the group belongs to a connector
+    exemplars: tuple[Exemplar, ...] = ()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return group_on_topic(self.topic, self.group)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Context):
+    """One route with its callers."""
+
+    route: Component
+    count: int = 0
+    errors: int = 0
+    retries: int = 0
+    callers: tuple[Component, ...] = ()
+    duration: Histogram = Histogram()
+    timeout: timedelta | None = None
+    exemplars: tuple[Exemplar, ...] = ()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(self.route)
+
+
+@dataclass(frozen=True, slots=True)
+class TableUser:
+    """One service or job that reads or writes a table."""
+
+    component: Component
+    owner: str | None  #: declared; without one each service is its own owner
+    count: int
+    exemplar: Exemplar | None = None
+    relay: bool = False  #: an outbox relay or a migration tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Context):
+    """One table with its writers and readers."""
+
+    table: Component
+    writers: tuple[TableUser, ...] = ()
+    readers: tuple[TableUser, ...] = ()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(self.table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Context):
+    """One batch job with its runs, oldest first."""
+
+    job: Component
+    runs: tuple[Run, ...] = ()
+    schedule: str | None = None
+    timezone: str | None = None
+    grace: timedelta | None = None
+    window: timedelta | None = None
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(self.job)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector(Context):
+    """One connector with its effective settings."""
+
+    connector: Component
+    type: str | None = None
+    state: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    topics: tuple[Component, ...] | None = None
+    failed_tasks: int | None = None
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(self.connector)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract(Context):
+    """One schema subject or interface document with its versions."""
+
+    contract: Component
+    compatibility: str | None = None
+    inherited: bool | None = None
+    versions: tuple[str, ...] | None = None
+    readers: tuple[Component, ...] = ()
+    writers: tuple[Component, ...] = ()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(self.contract)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic(Context):
+    """One topic with who writes and reads it."""
+
+    topic: Component
+    partitions: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    producers: tuple[Component, ...] = ()
+    groups: tuple[Component, ...] = ()
+    produced: Series = Series()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(self.topic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow(Context):
+    """One declared workflow beside what was measured of it."""
+
+    declared: DeclaredWorkflow
+    teams: tuple[str, ...] | None = None  #: names of declared teams, None when none are declared
+    fired: tuple[str, ...] = ()  #: rule IDs that opened findings on it in 90 days
+    seen_seams: tuple[SeamKey, ...] = ()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(workflow(self.declared.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team(Context):
+    """One declared team."""
+
+    declared: DeclaredTeam
+    owns: tuple[Component, ...] = ()
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(team(self.declared.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source(Context):
+    """One source of facts."""
+
+    source: Component
+    last_success: datetime | None = None
+    last_fact: datetime | None = None
+    facts: int = 0
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estate(Context):
+    """All that is watched."""
+
+    seams: int = 0
+    workflows_mapped: int = 0
+    components: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> SubjectRef:
+        """Its identity."""
+        return subject_of(ESTATE)
+
+
+Subject = (
+    Seam
+    | Backlog
+    | Deliveries
+    | Route
+    | Table
+    | Job
+    | Connector
+    | Contract
+    | Topic
+    | Workflow
+    | Team
+    | Source
+    | Estate
+)
+SUBJECT_TYPES: tuple[type, ...] = (
+    Seam,
+    Backlog,
+    Deliveries,
+    Route,
+    Table,
+    Job,
+    Connector,
+    Contract,
+    Topic,
+    Workflow,
+    Team,
+    Source,
+    Estate,
+)
+
+
+def lowest(series: Iterable[float]) -> float | None:
+    """The smallest value, or None for nothing."""
+    return min(series, default=None)

@@ -1,0 +1,1 @@
+"""OTLP: takes traces over HTTP; never asks, never changes the sender."""

@@ -1,0 +1,1 @@
+"""Rules: one folder each, grouped by pitfall."""
