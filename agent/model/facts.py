@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
-from agent.model.histogram import Histogram
+from agent.model.histogram import EMPTY, Histogram
 from agent.model.seam import Component, SeamKey, SubjectRef
 
 
@@ -81,8 +81,8 @@ class Window:
     start: datetime
     tier: Tier
     values: tuple[int, ...]
-    duration: Histogram = Histogram()
-    queue: Histogram = Histogram()
+    duration: Histogram = EMPTY
+    queue: Histogram = EMPTY
     exemplars: tuple[Exemplar, ...] = ()
 
     def __getitem__(self, column: Column) -> int:

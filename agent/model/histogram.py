@@ -81,3 +81,6 @@ class Histogram:
             return Histogram()
         pairs = np.frombuffer(blob, dtype="<i4").reshape(-1, 2)
         return Histogram(tuple((int(bucket), int(count)) for bucket, count in pairs))
+
+
+EMPTY = Histogram()

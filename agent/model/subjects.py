@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from agent.model.declared import Team as DeclaredTeam
 from agent.model.declared import Workflow as DeclaredWorkflow
 from agent.model.facts import Exemplar, Run
-from agent.model.histogram import Histogram
+from agent.model.histogram import EMPTY, Histogram
 from agent.model.seam import ESTATE, Component, SeamKey, SubjectRef, group_on_topic, subject_of, team, workflow
 
 
@@ -41,12 +41,16 @@ class Series:
         return len(self.times)
 
 
+NO_SERIES = Series()
+ZERO = timedelta(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What every subject knows: the instant it is judged at, who owns it, which workflows it serves."""
 
     as_of: datetime
-    observed_for: timedelta = timedelta(0)  #: since its first fact
+    observed_for: timedelta = ZERO  #: since its first fact
     owner: str | None = None  #: declared
     workflows: tuple[DeclaredWorkflow, ...] = ()
     loss_tolerant: bool | None = None
@@ -76,8 +80,8 @@ class Seam(Context):
     carries_context: bool | None = None  #: the instrument can carry a parent or link here at all
     entry_point: bool | None = None  #: declared, or nothing upstream of it exists
     sampled: float | None = None  #: head sampling share, None when not told
-    duration: Histogram = Histogram()
-    queue: Histogram = Histogram()
+    duration: Histogram = EMPTY
+    queue: Histogram = EMPTY
     exemplars: tuple[Exemplar, ...] = ()
 
     @property
@@ -92,12 +96,12 @@ class Backlog(Context):
 
     group: Component
     topic: Component
-    lag: Series = Series()
-    age: Series = Series()  #: seconds, of the oldest unread record, the oldest partition
-    committed: Series = Series()  #: sum of committed offsets
-    produced: Series = Series()  #: sum of end offsets
-    members: Series = Series()
-    epochs: Series = Series()  #: generation or group epoch
+    lag: Series = NO_SERIES
+    age: Series = NO_SERIES  #: seconds, of the oldest unread record, the oldest partition
+    committed: Series = NO_SERIES  #: sum of committed offsets
+    produced: Series = NO_SERIES  #: sum of end offsets
+    members: Series = NO_SERIES
+    epochs: Series = NO_SERIES  #: generation or group epoch
     partitions: int | None = None
     state: str | None = None
     retention: timedelta | None = None
@@ -167,7 +171,7 @@ class Route(Context):
     errors: int = 0
     retries: int = 0
     callers: tuple[Component, ...] = ()
-    duration: Histogram = Histogram()
+    duration: Histogram = EMPTY
     timeout: timedelta | None = None
     exemplars: tuple[Exemplar, ...] = ()
 
@@ -262,7 +266,7 @@ class Topic(Context):
     settings: Mapping[str, str] = field(default_factory=dict)
     producers: tuple[Component, ...] = ()
     groups: tuple[Component, ...] = ()
-    produced: Series = Series()
+    produced: Series = NO_SERIES
 
     @property
     def ref(self) -> SubjectRef:
@@ -328,19 +332,7 @@ class Estate(Context):
 
 
 Subject = (
-    Seam
-    | Backlog
-    | Deliveries
-    | Route
-    | Table
-    | Job
-    | Connector
-    | Contract
-    | Topic
-    | Workflow
-    | Team
-    | Source
-    | Estate
+    Seam | Backlog | Deliveries | Route | Table | Job | Connector | Contract | Topic | Workflow | Team | Source | Estate
 )
 SUBJECT_TYPES: tuple[type, ...] = (
     Seam,

@@ -242,7 +242,8 @@ def fails_when(
     truth = conjunction(iter([*(claim.truth for claim in plain), *(any_of.truth for any_of in either)]))
 
     def answer(outcome: Outcome, text: str, **more: object) -> Verdict:
-        base = Verdict(outcome, text, claims, needs, guards, only, severity=severity, evidence=evidence, show=show or {})
+        base = Verdict(outcome, text, claims, needs, guards, only, severity=severity, evidence=evidence)
+        base = replace(base, show=show or {})
         return replace(base, **more)  # type: ignore[arg-type]  # the keywords are Verdict's own, written below
 
     if any(part.saw is False for part in only):
@@ -255,7 +256,8 @@ def fails_when(
     if truth is None:
         dark = [claim for claim in plain if claim.truth is None]
         starved = [need for any_of in either for path in any_of.paths for need in path.needs if not need.met]
-        dark += [c for any_of in either if any_of.truth is None for p in any_of.paths for c in p.claims if c.truth is None]
+        hidden = [path for any_of in either if any_of.truth is None for path in any_of.paths]
+        dark += [claim for path in hidden for claim in path.claims if claim.truth is None]
         return _blind(answer, (), starved, dark)
     if truth is False or any(guard.saw for guard in guards):
         return answer(Outcome.MEETS, meets or "Nothing of this was seen.")
