@@ -79,7 +79,7 @@ class Finding:
     resolved: datetime | None = None
     closed_because: str = ""  #: gone | rule changed | recovered
     judged: datetime | None = None  #: last round that could see
-    rounds: int = 0  #: failing rounds in a row
+    rounds: int = 0  #: rounds in a row: failing while pending, meeting while recovering
     stale_since: datetime | None = None
     stale_from: Signal | None = None  #: what it was before it went blind
     openings: tuple[datetime, ...] = ()  #: within the flap window
@@ -191,7 +191,7 @@ def _failing(old: Finding | None, judged: Judged, now: datetime) -> tuple[Findin
         owner=judged.owner,
         critical=judged.critical,
         judged=now,
-        rounds=base.rounds + 1,
+        rounds=base.rounds + 1 if base.signal is Signal.PENDING else 0,
         clear_since=None,
     )
     if base.signal is Signal.PENDING:
@@ -233,16 +233,13 @@ def _meeting(old: Finding, judged: Judged, now: datetime) -> tuple[Finding, Chan
     if old.signal is Signal.PENDING:
         return replace(old, signal=Signal.CLEAR, rounds=0, judged=now), Change.WITHDRAWN
     clear_since = old.clear_since or now
+    rounds = old.rounds + 1 if old.signal is Signal.RECOVERING else 1
     hold = max(judged.hold.before_resolved, FLAP_WINDOW) if old.flapping else judged.hold.before_resolved
-    rounds = old.rounds if old.signal is Signal.OPEN else old.rounds - 1
-    quiet = replace(old, signal=Signal.RECOVERING, clear_since=clear_since, judged=now, rounds=min(rounds, 0))
-    met = 1 - min(rounds, 0) if old.signal is Signal.RECOVERING else 1
-    if now - clear_since >= hold and met >= judged.hold.rounds:
-        return (
-            replace(quiet, signal=Signal.RESOLVED, resolved=now, closed_because="recovered", rounds=0, flapping=False),
-            Change.RESOLVED,
-        )
-    return quiet, Change.RECOVERING if old.signal is Signal.OPEN else None
+    quiet = replace(old, signal=Signal.RECOVERING, clear_since=clear_since, judged=now, rounds=rounds)
+    if now - clear_since < hold or rounds < judged.hold.rounds:
+        return quiet, Change.RECOVERING if old.signal is Signal.OPEN else None
+    healed = replace(quiet, signal=Signal.RESOLVED, resolved=now, closed_because="recovered", rounds=0, flapping=False)
+    return healed, Change.RESOLVED
 
 
 def blind_reason(verdict: Verdict) -> Reason | None:

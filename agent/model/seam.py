@@ -101,7 +101,7 @@ class SubjectRef:
         head, *rest = re.split(r",(?=[a-z_]+=)", text)
         kind, colon, name = head.partition(":")
         if not colon or not kind or not name:
-            msg = f"{text!r} is no subject; write KIND:NAME[,label=value...], for example group:prod/billing,topic=prod/orders"
+            msg = f"{text!r} is no subject; write KIND:NAME[,label=value...], such as group:prod/a,topic=prod/b"
             raise ValueError(msg)
         labels = (part.partition("=") for part in rest)
         return SubjectRef(kind, name, tuple(sorted((key, value) for key, _, value in labels)))
