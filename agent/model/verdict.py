@@ -210,6 +210,8 @@ class Verdict:
     @property
     def why_not(self) -> str:
         """The first claim that cleared it, in words; empty when it fails."""
+        if self.outcome is Outcome.FAILS:
+            return ""
         for claim in self.claims:
             if claim.truth is False:
                 return f"{claim.claim}: {claim.saw}, fails when {claim.fails}"
@@ -281,6 +283,11 @@ def _blind(
 
 
 def _lack(need: Need) -> str:
-    saw = "not seen" if need.saw is None else f"{need.saw:,}" if isinstance(need.saw, int | float) else str(need.saw)
-    limit = f"{need.limit:,}" if isinstance(need.limit, int | float) else str(need.limit)
-    return f"{need.need}: {saw}, needs {need.op} {limit}"
+    return f"{need.need}: {_shown(need.saw)}, needs {need.op} {_shown(need.limit)}"
+
+
+def _shown(value: Scalar) -> str:
+    if value is None:
+        return "not seen"
+    counted = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:,}" if counted else str(value)
