@@ -258,7 +258,8 @@ def fails_when(
     if truth is None:
         dark = [claim for claim in plain if claim.truth is None]
         starved = [need for any_of in either for path in any_of.paths for need in path.needs if not need.met]
-        hidden = [path for any_of in either if any_of.truth is None for path in any_of.paths]
+        dim = [path for any_of in either if any_of.truth is None for path in any_of.paths]
+        hidden = [path for path in dim if all(need.met for need in path.needs)]
         dark += [claim for path in hidden for claim in path.claims if claim.truth is None]
         return _blind(answer, (), starved, dark)
     if truth is False or any(guard.saw for guard in guards):

@@ -1,0 +1,1 @@
+"""Backlog: what waits to be read."""

@@ -1,0 +1,1 @@
+"""LAG-01: a backlog grows and is not being drained."""

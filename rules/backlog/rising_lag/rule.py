@@ -1,0 +1,150 @@
+"""LAG-01: a backlog that grows and is not being drained, seen fast (15 min) or slowly (60 min)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agent.model.rule import LAG, Stability, rule
+from agent.model.subjects import Backlog
+from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
+from rules.backlog.rising_lag.windows import Fast, Slow, fast_window, slow_window
+
+
+@dataclass(frozen=True)
+class Config:
+    """Thresholds of LAG-01. Sources: G = Grafana kafka-observ-lib, C = Coroot's leak check, S = our simulation."""
+
+    fast: timedelta = timedelta(minutes=15)  #: G: `for: 15m`
+    delta: timedelta = timedelta(minutes=5)  #: G: `delta(lag[5m]) > 0`
+    fast_samples: int = 12  #: in the fast window: one every 75 s is still a curve
+    gap: timedelta = timedelta(minutes=3)  #: between samples; over it a saw's low point may be missed
+    age: float = 90.0  #: s; younger is a normal commit interval and a poll behind (S)
+    age_rise: float = 30.0  #: s, over the fast window and over the slow one; a constant delay has none (S)
+    draining: float = 1.02  #: read per produced; over it the backlog shrinks, whatever its age (S)
+    slow: timedelta = timedelta(minutes=60)  #: 1.5 % short of capacity shows in about an hour (S)
+    buckets: int = 20  #: minima of 3 min; Mann-Kendall reaches p < 0.01 from 6 on, 20 leave room for noise
+    seen_buckets: int = 16  #: buckets with a sample: four of five, else the trend is guessed
+    slow_samples: int = 20  #: in the slow window: one per bucket
+    p: float = 0.01  #: two-sided, of Mann-Kendall
+    near_top: float = 0.9  #: the last minimum of the highest; lower, it is on its way down (S)
+    ends: int = 5  #: minima at each end that must not overlap (S)
+    growth_seconds: float = 45.0  #: growth in seconds of production: a trend must also matter (S)
+    recent: timedelta = timedelta(minutes=30)  #: over which less is read than produced (S)
+    tail: int = 8  #: last minima: a leak goes on, a burst levels off (C)
+    tail_share: float = 0.3  #: slope of the tail of the slope of all (C, S)
+    step_share: float = 0.35  #: largest single step of the growth: over it, it is a burst and no trend (S)
+
+
+@rule(
+    "LAG-01",
+    severity=Severity.HIGH,
+    evidence=Evidence.OBSERVED,
+    config=Config,
+    hold=LAG,
+    lookback=timedelta(minutes=70),
+    stability=Stability.STABLE,
+    pages=True,
+)
+def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
+    """The backlog grows and is not being drained."""
+    fast, slow = (
+        fast_window(backlog, cfg.fast, cfg.delta, cfg.gap),
+        slow_window(backlog, cfg.slow, cfg.recent, cfg.buckets),
+    )
+    return fails_when(
+        AnyOf((_fast(fast, cfg), _slow(slow, cfg))),
+        says=_says(backlog, fast, slow),
+        meets=f"{backlog.group.name} keeps up with {backlog.topic.name}.",
+        show=_shown(backlog, fast, slow),
+    )
+
+
+_SAMPLE = "let the Kafka collector describe this group every 15 to 60 s"
+
+
+def _samples(need: str, seen: int, least: int) -> Need:
+    return Need(need, seen, ">=", least, learn=_SAMPLE, reason=Reason.LEARNING if seen else Reason.NOT_SENT)
+
+
+def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
+    """An idle topic will be judged once it is busy; one whose end offsets stay away beside its lag, never."""
+    if produced is None and sampled:
+        return Need(need, None, ">=", 1, learn="let the Kafka collector read end offsets", reason=Reason.NOT_SENT)
+    return Need(need, produced, ">=", 1, learn="wait until enough was sampled and something is produced")
+
+
+def _fast(seen: Fast, cfg: Config) -> Path:
+    return Path(
+        "fast",
+        (
+            _samples("samples in 15 min", seen.samples, cfg.fast_samples),
+            Need("longest gap, s", seen.longest_gap, "<=", cfg.gap.total_seconds(), learn=_SAMPLE),
+            _traffic("messages produced in 15 min", seen.produced, seen.samples >= cfg.fast_samples),
+            Claim("smallest 5-min change of lag in 15 min", seen.smallest_delta, ">", 0, learn=_SAMPLE),
+            Claim("age of the oldest unread message, s", seen.age, ">", cfg.age, learn=_SAMPLE),
+            Claim("rise of that age in 15 min, s", seen.age_rise, ">", cfg.age_rise, learn=_SAMPLE),
+            Claim("messages read per message produced, 15 min", seen.read_share, "<", cfg.draining, learn=_SAMPLE),
+        ),
+    )
+
+
+def _slow(seen: Slow, cfg: Config) -> Path:
+    rise = seen.age_rise(cfg.ends)
+    # A reader at a constant delay has a backlog that follows the traffic: the count drifts up, the age does not.
+    older = () if rise is None else (Claim("rise of that age in 60 min, s", rise, ">", cfg.age_rise),)
+    return Path(
+        "slow",
+        (
+            _samples("samples in 60 min", seen.samples, cfg.slow_samples),
+            Need("3-min buckets with a sample", len(seen.minima), ">=", cfg.seen_buckets, learn=_SAMPLE),
+            _traffic("messages produced in 60 min", seen.produced, seen.samples >= cfg.slow_samples),
+            Claim("p of a rising trend", seen.p_rising, "<", cfg.p),
+            Claim("lowest lag now, of the highest", seen.of_top, ">=", cfg.near_top),
+            Claim("lowest of the last minima above the first", seen.apart(cfg.ends), ">", 0),
+            Claim("growth in seconds of production", seen.growth_seconds, ">", cfg.growth_seconds, learn=_SAMPLE),
+            Claim("messages read per message produced, 30 min", seen.read_share, "<", 1, learn=_SAMPLE),
+            Claim("slope of the tail, of all", seen.tail_share(cfg.tail), ">=", cfg.tail_share),
+            Claim("largest step, of the growth", seen.step_share, "<=", cfg.step_share),
+            *older,
+        ),
+    )
+
+
+def _slope(fast: Fast, slow: Slow) -> float:
+    """Messages a minute; the fast window's where it rises, since it is the newer."""
+    rising = fast.smallest_delta is not None and fast.smallest_delta > 0
+    return fast.slope if rising and fast.slope is not None else slow.slope
+
+
+def _says(backlog: Backlog, fast: Fast, slow: Slow) -> str:
+    lag = backlog.lag.last or 0
+    age = f" ({_span(fast.age)})" if fast.age is not None else ""
+    slope = max(0.0, _slope(fast, slow))
+    pace = f"{slope:,.0f} a minute" if slope >= 1 else f"{slope * 60:,.0f} an hour"
+    return f"{backlog.group.name} is {lag:,.0f} messages{age} behind {backlog.topic.name} and falls back by {pace}."
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _shown(backlog: Backlog, fast: Fast, slow: Slow) -> dict[str, Scalar]:
+    made, read = slow.produced_rate, slow.read_rate
+    hot = sorted(backlog.behind.items(), key=lambda item: -item[1])[:3]
+    return {
+        "produced per second": None if made is None else round(made, 2),
+        "read per second": None if read is None else round(read, 2),
+        "slope, messages a minute": round(_slope(fast, slow), 1),
+        "drained in": _drained(backlog.lag.last, made, read),
+        "members": backlog.members.last,
+        "partitions": backlog.partitions,
+        "partitions furthest behind": ", ".join(f"{partition}: {lag:,}" for partition, lag in hot if lag),
+    }
+
+
+def _drained(lag: float | None, made: float | None, read: float | None) -> str | None:
+    """A rate within 2 % of production drains nothing that could be foretold."""
+    if lag is None or made is None or read is None:
+        return None
+    return _span(lag / (read - made)) if read > made * 1.02 else "never at current rates"

@@ -1,0 +1,1 @@
+"""Contracts: what systems share, and who may change it."""

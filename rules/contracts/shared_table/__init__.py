@@ -1,0 +1,1 @@
+"""SCH-04: several owners share one table."""

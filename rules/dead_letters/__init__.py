@@ -1,0 +1,1 @@
+"""Dead letters: what becomes of messages that cannot be processed."""

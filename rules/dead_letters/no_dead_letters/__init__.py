@@ -1,0 +1,1 @@
+"""DLQ-01: failing messages have nowhere to go."""

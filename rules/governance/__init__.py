@@ -1,0 +1,1 @@
+"""Governance: who answers for a workflow."""

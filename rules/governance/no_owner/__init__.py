@@ -1,0 +1,1 @@
+"""GOV-01: a workflow without owner, on-call or runbook."""

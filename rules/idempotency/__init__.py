@@ -1,0 +1,1 @@
+"""Idempotency: what happens when a message comes twice."""

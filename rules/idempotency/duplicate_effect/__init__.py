@@ -1,0 +1,1 @@
+"""IDM-01: one event caused the same side effect twice."""

@@ -1,0 +1,118 @@
+"""IDM-01: redeliveries whose unguarded side effect happened again."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agent.measure.statistics import wilson
+from agent.model.rule import HARM, Stability, rule
+from agent.model.subjects import Deliveries
+from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
+
+
+@dataclass(frozen=True)
+class Config:
+    """Thresholds of IDM-01."""
+
+    #: deliveries with an identity; 299 without a duplicate exclude a true rate of 1 % at 95 % (1 - 0.05 ** (1 / 299))
+    least: int = 299
+    #: share of deliveries that carry an identity; below it the rest could hide what is looked for (ours)
+    identified: float = 0.8
+
+
+def _needs(seen: Deliveries, cfg: Config) -> tuple[Need, ...]:
+    """What must have been seen before nothing seen is worth saying."""
+    return (
+        Need("deliveries with an identity", seen.identified, ">=", cfg.least, learn="let it watch for up to 7 days"),
+        Need(
+            "share of deliveries with an identity",
+            round(min(1.0, seen.identified / seen.processed), 3) if seen.processed else None,
+            ">=",
+            cfg.identified,
+            learn="set messaging.message.id, or topic, partition and offset, on every process span",
+            reason=Reason.NOT_SENT,
+        ),
+        Need(
+            "side effects visible",
+            seen.effects_visible is not False,
+            "==",
+            True,
+            learn="use an instrumentation that makes the handler's writes children of the process span",
+            reason=Reason.INSTRUMENT_CANNOT,
+        ),
+        Need(
+            "head sampling share",
+            1.0 if seen.sampled is None else seen.sampled,
+            ">=",
+            1.0,
+            learn="send every consumer span here; sample behind Seamwatch, not before it",
+            reason=Reason.NOT_SENT,
+        ),
+    )
+
+
+def _repeated(seen: Deliveries, cfg: Config) -> str:
+    total = max(seen.identified, seen.processed, seen.rewritten)
+    share = wilson(seen.rewritten, total)
+    # A rate from a handful of deliveries is noise: the count alone is what was seen.
+    rate = f" ({share.low:.2%} to {share.high:.2%})" if total >= cfg.least else ""
+    return (
+        f"{seen.group.name} repeated the side effect of {seen.rewritten:,} of {total:,} deliveries{rate} "
+        f"of {seen.topic.name}."
+    )
+
+
+def _interrupted(seen: Deliveries) -> str:
+    return (
+        f"{seen.group.name} wrote, stopped and wrote again for {seen.interrupted:,} interrupted deliveries "
+        f"of {seen.topic.name}."
+    )
+
+
+def _shown(seen: Deliveries) -> dict[str, Scalar]:
+    share = wilson(min(seen.rewritten, seen.identified), seen.identified)
+    shown: dict[str, Scalar] = {
+        "redelivered": seen.redelivered,
+        "rewritten": seen.rewritten,
+        "interrupted": seen.interrupted,
+        "rate, lower bound": round(share.low, 6),
+        "rate, upper bound": round(share.high, 6),
+    }
+    if seen.operations:
+        shown["repeatable writes"] = "; ".join(made.name for made in seen.operations if not made.guarded)
+    if seen.idempotency is not None:
+        shown["declared duplicate check"] = seen.idempotency
+    if seen.sampled is not None and seen.sampled < 1:
+        # Both deliveries are kept together only where they continue one trace; two linked traces are two dice.
+        shown["detection power, one trace"] = seen.sampled
+        shown["detection power, linked traces"] = round(seen.sampled**2, 4)
+    return shown
+
+
+@rule(
+    "IDM-01",
+    severity=Severity.CRITICAL,
+    evidence=Evidence.OBSERVED,
+    config=Config,
+    hold=HARM,
+    lookback=timedelta(days=7),
+    stability=Stability.STABLE,
+    pages=True,
+)
+def duplicate_effect(deliveries: Deliveries, cfg: Config) -> Verdict:
+    """One event caused the same side effect twice."""
+    seen, counted = deliveries, deliveries.rewritten >= 1
+    return fails_when(
+        *_needs(seen, cfg),
+        AnyOf(
+            (
+                Path("counted", (Claim("repeated side effects", seen.rewritten, ">=", 1),)),
+                Path("interrupted", (Claim("interrupted deliveries", seen.interrupted, ">=", 1),)),
+            )
+        ),
+        harm=True,
+        says=_repeated(seen, cfg) if counted else _interrupted(seen),
+        meets=f"{seen.group.name} repeated no side effect in {seen.identified:,} deliveries of {seen.topic.name}.",
+        severity=Severity.CRITICAL if counted else Severity.HIGH,
+        evidence=Evidence.OBSERVED if counted else Evidence.INFERRED,
+        show=_shown(seen),
+    )

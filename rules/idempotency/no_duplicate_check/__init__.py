@@ -1,0 +1,1 @@
+"""IDM-02: nothing shows that a handler recognises a message it has had."""

@@ -1,0 +1,1 @@
+"""Observability: what cannot be followed."""

@@ -1,0 +1,1 @@
+"""TRC-01: traces break at a seam."""
