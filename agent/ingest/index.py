@@ -1,0 +1,162 @@
+"""Numbers for names: slots for what has windows, numbers for side effects and services, arrays by shape."""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.model.columns import I64, Role, Shape, Shapes
+from agent.model.facts import Sighting
+from agent.model.flush import Key
+from agent.model.seam import Component, SeamKey
+
+OTHER = Component("service", "__other__")
+
+
+class Slots:
+    """Slot numbers of seams and components, bounded in total and by service; what is over shares one slot a kind."""
+
+    def __init__(self, most: int = 20_000, per_service: int = 400) -> None:
+        self._most, self._per_service = most, per_service
+        self._numbers: dict[Key, int] = {}
+        self.keys: list[Key] = []
+        self.fresh: list[tuple[int, Key]] = []
+        self.overflowed: Counter[str] = Counter()
+        self._by_service: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def restore(self, slot: int, key: Key) -> None:
+        """Put a known name back at its number."""
+        while len(self.keys) <= slot:
+            self.keys.append(OTHER)
+        self.keys[slot] = key
+        self._numbers[key] = slot
+
+    def slot(self, key: Key, service: str) -> int:
+        """The number of a seam or component; over a cap, the number of its kind's overflow seam."""
+        known = self._numbers.get(key)
+        if known is not None:
+            return known
+        if len(self.keys) >= self._most or self._by_service[service] >= self._per_service:
+            self.overflowed[service] += 1
+            key = SeamKey(key.kind, OTHER, OTHER) if isinstance(key, SeamKey) else Component(key.kind, OTHER.name)
+            if key in self._numbers:
+                return self._numbers[key]
+        slot = len(self.keys)
+        self._by_service[service] += 1
+        self._numbers[key] = slot
+        self.keys.append(key)
+        self.fresh.append((slot, key))
+        return slot
+
+    def take_fresh(self) -> list[tuple[int, Key]]:
+        """Names numbered since the last call."""
+        fresh, self.fresh = self.fresh, []
+        return fresh
+
+
+class Operations:
+    """Numbers of side effects, from 1; 0 is none. `mix` gives each a random-looking 64-bit number to add up."""
+
+    MOST = 50_000
+
+    def __init__(self) -> None:
+        self.names: list[str] = [""]
+        self._numbers: dict[str, int] = {"": 0}
+        self._mix: list[int] = [0]
+
+    def number(self, name: str) -> int:
+        """The number of an operation; 0 once the bound is reached."""
+        known = self._numbers.get(name)
+        if known is None:
+            if len(self.names) >= self.MOST:
+                return 0
+            known = self._numbers[name] = len(self.names)
+            self.names.append(name)
+            self._mix.append(
+                int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little", signed=True)
+            )
+        return known
+
+    def mix(self) -> I64:
+        """The mixing numbers as an array."""
+        return np.array(self._mix, dtype=np.int64)
+
+
+GUARDED = " (guarded)"
+
+
+def named(operation: str, *, guarded: bool) -> str:
+    """The name of a side effect: the same write with a guard is another effect."""
+    return operation + GUARDED if operation and guarded else operation
+
+
+class ShapeIndex:
+    """Columns by shape number, grown as the decoder meets new shapes."""
+
+    def __init__(self, shapes: Shapes, slots: Slots, operations: Operations) -> None:
+        self._shapes, self._slots, self._operations = shapes, slots, operations
+        self._services: dict[str, int] = {}
+        self._rows: list[tuple[int, int, int, int, int, int]] = []
+        self._consumers: list[bool] = []
+        self.extra: dict[int, tuple[int, ...]] = {}
+        self.sightings: list[tuple[Key, dict[str, str]]] = []
+        self._grown(np.zeros((0, 6), np.int64))
+
+    def _grown(self, rows: I64) -> None:
+        self.role, self.service, self.slot, self.operation = rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3]
+        self.unguarded, self.delivery = rows[:, 4].astype(bool), rows[:, 5].astype(bool)
+        self.consumer: npt.NDArray[np.bool_] = np.array(self._consumers, dtype=bool)
+        self.mix = self._operations.mix()
+
+    def shape(self, number: int) -> Shape:
+        """The shape of a number."""
+        return self._shapes[number]
+
+    def service_name(self, number: int) -> str:
+        """The name of a service's number."""
+        return next(name for name, known in self._services.items() if known == number)
+
+    def refresh(self) -> None:
+        """Take in the shapes met since the last call."""
+        if len(self._rows) == len(self._shapes):
+            return
+        for number in range(len(self._rows), len(self._shapes)):
+            self._rows.append(self._row(number, self._shapes[number]))
+        self._grown(np.array(self._rows, dtype=np.int64).reshape(-1, 6))
+
+    def _row(self, number: int, shape: Shape) -> tuple[int, int, int, int, int, int]:
+        service = self._services.setdefault(shape.service, len(self._services))
+        if service == len(self._consumers):
+            self._consumers.append(False)
+        if shape.role in (Role.RECEIVE, Role.CONSUME):
+            self._consumers[service] = True
+        keys: list[Key] = [*shape.seams, *([shape.component] if shape.component else [])]
+        slots = [self._slots.slot(key, shape.service) for key in keys]
+        if len(slots) > 1:
+            self.extra[number] = tuple(slots[1:])
+        self.sightings.extend((key, _attributes(shape)) for key in keys)
+        operation = self._operations.number(named(shape.operation, guarded=shape.guarded))
+        return (shape.role, service, slots[0] if slots else -1, operation, int(not shape.guarded), int(shape.delivery))
+
+    def take_sightings(self, at: "np.datetime64 | object") -> list[Sighting]:
+        """What was seen of seams and components since the last call."""
+        seen, self.sightings = self.sightings, []
+        return [Sighting(key, at, attributes) for key, attributes in seen]  # type: ignore[arg-type]  # a datetime
+
+
+def _attributes(shape: Shape) -> dict[str, str]:
+    facts = {
+        "service": shape.service,
+        "scope": shape.scope,
+        "version": shape.version,
+        "operation": shape.operation,
+        "guarded": str(shape.guarded).lower() if shape.operation else "",
+    }
+    for name in ("carries_context", "attaches_handler", "keeps_context", "gives_identity"):
+        value = getattr(shape.instrument, name)
+        facts[name] = "" if value is None else str(value).lower()
+    return {name: value for name, value in facts.items() if value}
