@@ -42,8 +42,9 @@ class Generation:
     """One open-addressing table of at most `capacity` rows, with int64 payload columns."""
 
     def __init__(self, capacity: int, width: int, born: float) -> None:
-        self._mask = np.uint64(2 * capacity - 1)
-        self._place = np.full(2 * capacity, -1, dtype=np.int32)
+        places = 1 << (2 * capacity - 1).bit_length()  # a power of two: the mask must reach every place
+        self._mask = np.uint64(places - 1)
+        self._place = np.full(places, -1, dtype=np.int32)
         self._keys = [np.zeros(capacity, dtype=np.uint64) for _ in range(3)]
         self.data = np.zeros((capacity, width), dtype=np.int64)
         self.size = 0

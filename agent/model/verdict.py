@@ -284,6 +284,8 @@ def _blind(
 
 
 def _lack(need: Need) -> str:
+    if need.limit is True:
+        return f"{need.need}: {'no' if need.saw is False else 'not seen'}"
     return f"{need.need}: {_shown(need.saw)}, needs {need.op} {_shown(need.limit)}"
 
 

@@ -5,7 +5,7 @@ bounded caches.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ _RPC_NEW, _RPC_OLD = c.RPC_SYSTEM
 _MSG = c.MSG_SYSTEM[0]
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """The body is no OTLP request."""
 
 
@@ -86,12 +86,12 @@ class Decoder:
         self._instances: dict[str, int] = {"": 0}
 
     def decode(self, body: bytes) -> SpanColumns:
-        """The spans of one serialised ExportTraceServiceRequest; raise Malformed where it is none."""
+        """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none."""
         try:
             request = Traces.FromString(body)
         except DecodeError as problem:
             msg = "the body is not an ExportTraceServiceRequest in protobuf"
-            raise Malformed(msg) from problem
+            raise MalformedError(msg) from problem
         return self.columns(request)
 
     def columns(self, request: Any) -> SpanColumns:
@@ -364,5 +364,5 @@ class _Rows:
         return Links(np.array([link[0] for link in good], np.int64), traces[:, 0].copy(), traces[:, 1].copy(), spans)
 
 
-def _transposed(rows: list[tuple[int, ...]], width: int) -> Any:
+def _transposed(rows: Sequence[tuple[int, ...]], width: int) -> Any:
     return np.array(rows, dtype=np.int64).reshape(-1, width).T.copy()

@@ -5,6 +5,7 @@ value, and a hostile text is cut before a parser sees it.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -97,24 +98,32 @@ def _of_tree(tree: Any, *, guarded: bool) -> tuple[Access, ...]:
 
     common = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     found: dict[tuple[str, str], Access] = {}
-
-    def add(table: Any, verb: str, *, safe: bool) -> None:
+    targets = list(_targets(tree, guarded=guarded))
+    reads = tree.find_all(exp.Table) if isinstance(tree, (exp.Query, *_written())) else ()
+    aimed = [id(table) for table, _, _ in targets]
+    others = [(table, "SELECT", True) for table in reads if id(table) not in aimed]
+    for table, verb, safe in (*targets, *others):
         name = ".".join(part for part in (table.catalog, table.db, table.name) if part)
-        if name and not (not table.db and name in common):
+        if name and (table.db or name not in common):
             found.setdefault((name, verb), Access(name, verb, safe))
+    return tuple(found.values())
 
-    targets = []
-    for kind, verb in ((exp.Insert, "INSERT"), (exp.Update, "UPDATE"), (exp.Delete, "DELETE"), (exp.Merge, "MERGE")):
+
+def _written() -> dict[Any, str]:
+    from sqlglot import exp
+
+    return {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE", exp.Merge: "MERGE"}
+
+
+def _targets(tree: Any, *, guarded: bool) -> Iterator[tuple[Any, str, bool]]:
+    """Tables that a statement writes, with the verb, and whether doing it twice changes nothing."""
+    from sqlglot import exp
+
+    for kind, verb in _written().items():
         for node in tree.find_all(kind):
             table = node.this.find(exp.Table) if node.this is not None else None
             if table is not None:
-                targets.append(table)
-                add(table, verb, safe=guarded or (verb == "UPDATE" and _sets_constants(node)))
-    if isinstance(tree, (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge)):
-        for table in tree.find_all(exp.Table):
-            if not any(table is target for target in targets):
-                add(table, "SELECT", safe=True)
-    return tuple(found.values())
+                yield table, verb, guarded or (verb == "UPDATE" and _sets_constants(node))
 
 
 def _sets_constants(update: Any) -> bool:
