@@ -69,7 +69,7 @@ def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
     """An idle topic will be judged once it is busy; one whose end offsets stay away beside its lag, never."""
     if produced is None and sampled:
         return Need(need, None, ">=", 1, learn="let the Kafka collector read end offsets", reason=Reason.NOT_SENT)
-    return Need(need, produced, ">=", 1, learn="wait until enough was sampled and something is produced")
+    return Need(need, _whole(produced), ">=", 1, learn="wait until enough was sampled and something is produced")
 
 
 def _fast(seen: Fast, cfg: Config) -> Path:
@@ -79,7 +79,7 @@ def _fast(seen: Fast, cfg: Config) -> Path:
             _samples("samples in 15 min", seen.samples, cfg.fast_samples),
             Need("longest gap, s", seen.longest_gap, "<=", cfg.gap.total_seconds(), learn=_SAMPLE),
             _traffic("messages produced in 15 min", seen.produced, seen.samples >= cfg.fast_samples),
-            Claim("smallest 5-min change of lag in 15 min", seen.smallest_delta, ">", 0, learn=_SAMPLE),
+            Claim("smallest 5-min change of lag in 15 min", _whole(seen.smallest_delta), ">", 0, learn=_SAMPLE),
             Claim("age of the oldest unread message, s", seen.age, ">", cfg.age, learn=_SAMPLE),
             Claim("rise of that age in 15 min, s", seen.age_rise, ">", cfg.age_rise, learn=_SAMPLE),
             Claim("messages read per message produced, 15 min", seen.read_share, "<", cfg.draining, learn=_SAMPLE),
@@ -99,7 +99,7 @@ def _slow(seen: Slow, cfg: Config) -> Path:
             _traffic("messages produced in 60 min", seen.produced, seen.samples >= cfg.slow_samples),
             Claim("p of a rising trend", seen.p_rising, "<", cfg.p),
             Claim("lowest lag now, of the highest", seen.of_top, ">=", cfg.near_top),
-            Claim("lowest of the last minima above the first", seen.apart(cfg.ends), ">", 0),
+            Claim("lowest of the last minima above the first", _whole(seen.apart(cfg.ends)), ">", 0),
             Claim("growth in seconds of production", seen.growth_seconds, ">", cfg.growth_seconds, learn=_SAMPLE),
             Claim("messages read per message produced, 30 min", seen.read_share, "<", 1, learn=_SAMPLE),
             Claim("slope of the tail, of all", seen.tail_share(cfg.tail), ">=", cfg.tail_share),
@@ -107,6 +107,10 @@ def _slow(seen: Slow, cfg: Config) -> Path:
             *older,
         ),
     )
+
+
+def _whole(messages: float | None) -> int | None:
+    return None if messages is None else round(messages)
 
 
 def _slope(fast: Fast, slow: Slow) -> float:
@@ -145,6 +149,6 @@ def _shown(backlog: Backlog, fast: Fast, slow: Slow) -> dict[str, Scalar]:
 
 def _drained(lag: float | None, made: float | None, read: float | None) -> str | None:
     """A rate within 2 % of production drains nothing that could be foretold."""
-    if lag is None or made is None or read is None:
+    if lag is None or made is None or read is None or made <= 0:
         return None
     return _span(lag / (read - made)) if read > made * 1.02 else "never at current rates"

@@ -64,7 +64,7 @@ class Slow:
     @property
     def growth_seconds(self) -> float | None:
         """The growth as seconds of production: as much as it costs to catch up, at any volume."""
-        return round(self.growth / self.produced_rate, 1) if self.produced_rate else None
+        return round(self.growth / self.produced_rate, 1) if self.produced_rate and self.produced_rate > 0 else None
 
     def tail_share(self, tail: int) -> float:
         """The slope of the last minima as a share of the slope of all."""
@@ -153,7 +153,7 @@ def _within(series: Series, start: float, end: float) -> tuple[float | None, flo
 
 def _share(read: float | None, produced: float | None, grown: float | None) -> float | None:
     """Read per produced. Where commits were not seen, what was read is what was produced less the growth."""
-    if not produced:
+    if produced is None or produced <= 0:
         return None
     if read is None and grown is not None:
         read = produced - grown

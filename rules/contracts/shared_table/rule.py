@@ -51,6 +51,9 @@ def shared_table(table: Table, cfg: Config) -> Verdict:
         ),
         harm=True,
         says=_written(table, writers) if shared else _read(table, foreign, holders),
+        meets=f"{table.table.name} is written by {len(owners)} owner and read by {len(foreign)} users of others."
+        if len(owners) == 1
+        else f"{table.table.name} is written by no one seen and read by {len(foreign)} users of others.",
         evidence=_evidence(table, writers, readers, cfg),
         show={
             "writers": ", ".join(_name(user) for user in table.writers),
@@ -91,10 +94,14 @@ def _name(user: TableUser) -> str:
     return f"{user.component.name} ({user.owner})" if user.owner else user.component.name
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def _written(table: Table, writers: list[TableUser]) -> str:
     most = sorted(writers, key=lambda user: -user.count)
     owners = len({_owner(user) for user in writers})
-    names = " and ".join(f"{_name(user)} {user.count:,} times" for user in most[:2])
+    names = " and ".join(f"{_name(user)} {_times(user.count)}" for user in most[:2])
     return f"{table.table.name} is written by {owners} owners: {names}."
 
 

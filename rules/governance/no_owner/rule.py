@@ -88,4 +88,4 @@ def _says(card: Declared, gaps: list[str], uncovered: list[str], age: int | None
     }
     said = [words[gap] for gap in gaps]
     listed = f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else "".join(said)
-    return f"{card.name} has {listed}: {len(gaps)} of 6 checks fail."
+    return f"{card.name} has {listed}: {len(gaps)} of 6 checks failed."

@@ -39,6 +39,7 @@ def no_duplicate_check(deliveries: Deliveries, cfg: Config) -> Verdict:
         _writes(deliveries),
         AnyOf((_tried(deliveries, cfg) if came_twice else _untried(deliveries, cfg),)),
         says=_rewrites(deliveries) if came_twice else _would_rewrite(deliveries),
+        meets=f"{deliveries.group.name} shows a check against duplicates of {deliveries.topic.name}.",
         severity=Severity.HIGH if came_twice else Severity.MEDIUM,
         evidence=Evidence.EXPOSURE if came_twice else Evidence.INFERRED,
         show={

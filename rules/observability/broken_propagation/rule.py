@@ -55,6 +55,7 @@ def broken_propagation(seam: Seam, cfg: Config) -> Verdict:
         _bound("lower bound of the share of roots", seam.roots, spans, cfg),
         says=f"{_share(seam.roots, spans)} spans of {seam.key.target.name} start a new trace, "
         f"cut off from {seam.key.source.name}.",
+        meets=f"Traces pass from {seam.key.source.name} to {seam.key.target.name}.",
         show={"roots": seam.roots, "with parent or link": seam.linked, "head sampling share": seam.sampled},
     )
 
@@ -84,6 +85,7 @@ def _dropped_inside(seam: Seam, cfg: Config) -> Verdict:
         _bound("lower bound of the share of detached spans", detached, seam.count, cfg),
         says=f"{_share(detached, seam.count)} messages that {seam.key.source.name} sends to {seam.key.target.name} "
         f"lose the trace inside it.",
+        meets=f"Traces pass through {seam.key.source.name} to {seam.key.target.name}.",
         severity=Severity.LOW,
         evidence=Evidence.INFERRED,
         show={"detached": seam.detached, "sent": seam.count},
