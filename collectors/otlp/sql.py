@@ -99,7 +99,8 @@ def _of_tree(tree: Any, *, guarded: bool) -> tuple[Access, ...]:
     common = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     found: dict[tuple[str, str], Access] = {}
     targets = list(_targets(tree, guarded=guarded))
-    reads = tree.find_all(exp.Table) if isinstance(tree, (exp.Query, *_written())) else ()
+    plain = isinstance(tree, (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge))
+    reads = tree.find_all(exp.Table) if plain else ()
     aimed = [id(table) for table, _, _ in targets]
     others = [(table, "SELECT", True) for table in reads if id(table) not in aimed]
     for table, verb, safe in (*targets, *others):
