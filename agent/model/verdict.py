@@ -240,7 +240,9 @@ def fails_when(
     guards = tuple(part for part in parts if isinstance(part, Unless))
     either = tuple(part for part in parts if isinstance(part, AnyOf))
     plain = tuple(part for part in parts if isinstance(part, Claim))
-    claims = plain + tuple(claim for any_of in either for path in any_of.paths for claim in path.claims)
+    # Paths that could decide come first: a claim of a starved path never cleared anything.
+    paths = sorted((path for any_of in either for path in any_of.paths), key=lambda path: path.truth is None)
+    claims = plain + tuple(claim for path in paths for claim in path.claims)
     truth = conjunction(iter([*(claim.truth for claim in plain), *(any_of.truth for any_of in either)]))
 
     def answer(outcome: Outcome, text: str, **more: object) -> Verdict:
