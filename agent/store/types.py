@@ -1,0 +1,42 @@
+"""Column types that keep their word on both engines."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+_MICRO = 1_000_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A UTC instant, stored as microseconds since 1970: SQLite would drop a zone silently, an integer cannot.
+
+    Naive values are refused; aware ones come back in UTC.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To microseconds; raise ValueError for a naive value."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Back to an aware UTC time."""
+        return None if value is None else moment(value)
+
+
+def micros(value: datetime) -> int:
+    """Microseconds since 1970 of an aware time; raise ValueError for a naive one."""
+    if value.tzinfo is None:
+        msg = f"{value!r} has no time zone"
+        raise ValueError(msg)
+    delta = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * _MICRO + delta.microseconds
+
+
+def moment(value: int) -> datetime:
+    """The UTC time of microseconds since 1970."""
+    return datetime.fromtimestamp(value // _MICRO, tz=UTC).replace(microsecond=value % _MICRO)
