@@ -1,0 +1,313 @@
+"""YAML: text into plain values that remember their lines. YAML 1.2 core words; never tags, aliases or objects.
+
+Built from libyaml's events, not by a loader, so depth, aliases and tags are refused before anything is made of them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from agent.config.problem import Path, Place, Problem, dotted, quoted
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+MAX_NODES = 200_000  #: values in one file: 1 MiB of `[,,,` is half a million of them
+
+_NULL = re.compile(r"null|Null|NULL|~|")
+_TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]{1,4000}")
+_OCTAL, _HEX = re.compile(r"0o[0-7]{1,4000}"), re.compile(r"0x[0-9a-fA-F]{1,4000}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE, _NAN = re.compile(r"[-+]?\.(inf|Inf|INF)"), re.compile(r"\.(nan|NaN|NAN)")
+
+
+class _Refused(Exception):  # noqa: N818  # never leaves this module
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class Node:
+    """One value with its place; a mapping's children also know the place of their key."""
+
+    value: Any
+    place: Place
+    keys: dict[str, Place] = field(default_factory=dict)
+    children: "dict[str, Node] | list[Node] | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: plain values, and where each of them stands."""
+
+    file: str
+    root: Node
+
+    @property
+    def value(self) -> Any:
+        """Plain dicts with text keys, lists, texts, numbers, booleans and None."""
+        return self.root.value
+
+    def find(self, path: Path) -> Node | None:
+        """The value at a path, or None."""
+        node: Node | None = self.root
+        for step in path:
+            node = _child(node, step)
+        return node
+
+    def place(self, path: Path) -> Place:
+        """Where to point for a value: at it, or at its key where it spans lines; the nearest parent if absent."""
+        best = self.root.place
+        node: Node | None = self.root
+        for step in path:
+            if node is None:
+                break
+            key = node.keys.get(step) if isinstance(step, str) else None
+            node = _child(node, step)
+            if node is not None:
+                best = key if key is not None and node.children is not None else node.place
+        return best
+
+    def key_place(self, path: Path) -> Place:
+        """Where the key itself stands."""
+        parent = self.find(path[:-1])
+        step = path[-1] if path else None
+        found = parent.keys.get(step) if parent is not None and isinstance(step, str) else None
+        return found or self.place(path)
+
+    def problem(self, path: Path, what: str, hint: str = "", *, at: Place | None = None) -> Problem:
+        """A problem with the value at a path."""
+        place = at or self.place(path)
+        return Problem(self.file, place.line, place.column, dotted(path), what, hint)
+
+
+def _child(node: Node | None, step: str | int) -> Node | None:
+    children = node.children if node is not None else None
+    if isinstance(children, dict) and isinstance(step, str):
+        return children.get(step)
+    if isinstance(children, list) and isinstance(step, int) and 0 <= step < len(children):
+        return children[step]
+    return None
+
+
+def scalar(text: str) -> Any:
+    """What a plain word means in YAML 1.2's core schema: `no`, `1:30` and `2026-05-01` are texts."""
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
+        return text[0] in "tT"
+    if _INT.fullmatch(text):
+        return int(text)
+    if _OCTAL.fullmatch(text):
+        return int(text, 0)
+    if _HEX.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text) or _INFINITE.fullmatch(text) or _NAN.fullmatch(text):
+        return float(text.replace(".", "", 1) if text[-1] in "fFnN" else text)
+    return text
+
+
+def read(file: FilePath, name: str = "") -> Document | tuple[Problem, ...]:
+    """Read one YAML file; every error is a value."""
+    name = name or str(file)
+    try:
+        if not file.is_file():
+            what = "is no file" if file.exists() else "does not exist"
+            return (Problem(name, 0, 0, "", what, "Name a YAML file."),)
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as wrong:
+        reason = getattr(wrong, "strerror", None) or str(wrong)
+        return (Problem(name, 0, 0, "", f"cannot be read ({reason})", "Check the path and its rights."),)
+    return parse(data, name)
+
+
+def parse(data: bytes | str, file: str) -> Document | tuple[Problem, ...]:
+    """Parse one YAML document; every error is a value, none is raised. Duplicate keys are all told at once."""
+    text = _decoded(data, file)
+    if isinstance(text, Problem):
+        return (text,)
+    builder = _Builder(file)
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            builder.take(event)
+    except _Refused as refused:
+        return (*builder.problems, refused.problem)
+    except yaml.reader.ReaderError as wrong:
+        return (_unreadable(text, wrong.position, file),)
+    except yaml.MarkedYAMLError as wrong:
+        return (*builder.problems, _malformed(wrong, file))
+    if builder.problems:
+        return tuple(builder.problems)
+    return Document(file, builder.root or Node(None, Place(1, 1)))
+
+
+def _decoded(data: bytes | str, file: str) -> str | Problem:
+    size = len(data) if isinstance(data, bytes) else len(data.encode(errors="replace"))
+    if size > MAX_BYTES:
+        return Problem(file, 0, 0, "", "is larger than 1 MiB", "Split it into several files.")
+    if isinstance(data, str):
+        text = data.removeprefix("\ufeff")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as wrong:
+            line = data.count(b"\n", 0, wrong.start) + 1
+            column = wrong.start - data.rfind(b"\n", 0, wrong.start)
+            return Problem(file, line, column, "", "is not UTF-8", "Save the file as UTF-8.")
+    lone = re.search(r"[\ud800-\udfff]", text)
+    return _unreadable(text, lone.start(), file) if lone else text
+
+
+def _unreadable(text: str, position: int, file: str) -> Problem:
+    line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+    code = ord(text[position]) if position < len(text) else 0
+    return Problem(file, line, column, "", f"has a character that YAML does not allow (U+{code:04X})", "Remove it.")
+
+
+def _malformed(wrong: yaml.MarkedYAMLError, file: str) -> Problem:
+    mark = wrong.problem_mark or wrong.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    what = str(wrong.problem or "cannot be read")
+    if "tab" in what:
+        return Problem(file, line, column, "", "a tab indents this line", "Indent with spaces.")
+    if "mapping values are not allowed" in what:
+        return Problem(file, line, column, "", 'a second ": " on one line', 'Put the text in quotes: key: "a: b".')
+    if "cannot start any token" in what:
+        return Problem(file, line, column, "", "a value begins with @, ` or %", 'Put it in quotes: key: "@value".')
+    if "nesting depth" in what:
+        return _too_deep(file, Place(line, column)).problem
+    return Problem(file, line, column, "", f"not valid YAML ({what})", "Check indentation, quotes and brackets.")
+
+
+def _too_deep(file: str, place: Place) -> _Refused:
+    what = f"nested more than {MAX_DEPTH} levels deep"
+    return _Refused(Problem(file, place.line, place.column, "", what, "Write it flatter."))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection being read: its node, and the key that waits for its value."""
+
+    node: Node
+    key: str | None = None
+    skip: bool = False  #: the waiting key is a duplicate
+
+
+class _Builder:
+    """Makes nodes of events on a stack of its own: hostile nesting never meets Python's recursion limit."""
+
+    def __init__(self, file: str) -> None:
+        self.file, self.root = file, None  # type: str, Node | None
+        self.problems: list[Problem] = []
+        self._stack: list[_Open] = []
+        self._documents = self._nodes = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """Fold one event in; raise _Refused for what is not allowed."""
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise self._refusal(event, "a second document begins here", "Keep one document a file.")
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            self._stack.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            self._node(event)
+
+    def _node(self, event: yaml.NodeEvent) -> None:
+        self._check(event)
+        place = _place(event)
+        if isinstance(event, yaml.ScalarEvent):
+            if self._waits_for_key():
+                self._key(event, place)
+                return
+            # `implicit[0]`: a plain word; a quoted or block one is always a text.
+            value = scalar(event.value) if event.implicit[0] else event.value
+            self._put(Node(value, place))
+            return
+        if self._waits_for_key():
+            raise self._refusal(event, "a key is a list or mapping", "Write a plain word as the key.")
+        node = (
+            Node({}, place, children={}) if isinstance(event, yaml.MappingStartEvent) else Node([], place, children=[])
+        )
+        if len(self._stack) >= MAX_DEPTH:
+            raise _too_deep(self.file, place)
+        self._put(node)
+        self._stack.append(_Open(node))
+
+    def _check(self, event: yaml.NodeEvent) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise self._refusal(event, f"more than {MAX_NODES:,} values", "Split it into several files.")
+        if isinstance(event, yaml.AliasEvent):
+            raise self._refusal(
+                event, f"an alias (*{_short(event.anchor)})", "Aliases are not read; write the value out."
+            )
+        if event.anchor is not None:
+            raise self._refusal(event, f"an anchor (&{_short(event.anchor)})", "Anchors are not read; remove it.")
+        tag = getattr(event, "tag", None)  # an alias has none
+        if tag is not None:
+            raise self._refusal(event, f"a tag ({_short(tag)})", "Tags are not read; remove it.")
+
+    def _waits_for_key(self) -> bool:
+        top = self._stack[-1] if self._stack else None
+        return top is not None and isinstance(top.node.value, dict) and top.key is None
+
+    def _key(self, event: yaml.ScalarEvent, place: Place) -> None:
+        top, key = self._stack[-1], event.value
+        if key == "<<" and event.implicit[0]:
+            raise self._refusal(event, "a merge key (<<)", "Merge keys are not read; write the keys out.")
+        top.key = key
+        first = top.node.keys.get(key)
+        if first is not None:
+            top.skip = True
+            what = f"{quoted(key)} is given twice, first in line {first.line}"
+            self.problems.append(
+                Problem(self.file, place.line, place.column, self._path(key), what, "Keep one of them.")
+            )
+        else:
+            top.node.keys[key] = place
+
+    def _put(self, node: Node) -> None:
+        if not self._stack:
+            self.root = node
+            return
+        top = self._stack[-1]
+        if isinstance(top.node.children, list):
+            top.node.children.append(node)
+            top.node.value.append(node.value)
+            return
+        key, skipped = top.key, top.skip
+        top.key, top.skip = None, False
+        if not skipped and key is not None and isinstance(top.node.children, dict):
+            top.node.children[key] = node
+            top.node.value[key] = node.value
+
+    def _path(self, key: str) -> str:
+        return dotted((*self._steps(), key))
+
+    def _steps(self) -> Iterator[str | int]:
+        for parent, inner in zip(self._stack, self._stack[1:], strict=False):
+            children = parent.node.children
+            if isinstance(children, list):
+                yield len(children) - 1
+            else:
+                yield next((name for name, child in (children or {}).items() if child is inner.node), "")
+
+    def _refusal(self, event: yaml.Event, what: str, hint: str) -> _Refused:
+        place = _place(event)
+        return _Refused(Problem(self.file, place.line, place.column, "", what, hint))
+
+
+def _place(event: yaml.Event) -> Place:
+    mark = event.start_mark
+    return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+
+
+def _short(text: object) -> str:
+    return str(text)[:40]
