@@ -142,7 +142,8 @@ def _origin(path: Path, document: Document, names: Mapping[Path, str]) -> Origin
         name = names.get(path[:depth])
         if name is not None:
             return Origin(name)
-    if document.find(path) is None:
+    node = document.find(path)
+    if node is None or node.value is None:
         return Origin()
     place = document.place(path)
     return Origin(document.file, place.line, place.column)

@@ -219,7 +219,8 @@ class Settings(Keys):
     def problem(self, key: str, what: str, hint: str = "") -> Problem:
         """A problem with the value of a key, found by someone who knows more than its shape."""
         found = self.origin(key)
-        return Problem(found.source, found.line, found.column, key, what, hint)
+        file = found.source if found != DEFAULT else self.file or DEFAULT_FILE
+        return Problem(file, found.line, found.column, key, what, hint)
 
     def listing(self) -> Iterator[tuple[str, str, Origin]]:
         """Every key with its value as it may be shown, and where that came from; secrets are ***."""

@@ -127,9 +127,13 @@ def _number_words(name: str, tag: str, given: object, context: Mapping[str, Any]
         return f"{name} is {quoted(given)}, not {wanted}", hint
     if tag in _BOUNDS:
         words, bound = _BOUNDS[tag]
-        limit = f"{words} {context[bound]:,}"
+        limit = f"{words} {_plain_number(context[bound])}"
         return f"{name} is {quoted(given)}; it takes {limit}", f"Write a number of {limit}."
     return None
+
+
+def _plain_number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"
 
 
 def _unknown(kind: type, document: Document, path: Path) -> tuple[str, str]:
