@@ -12,7 +12,7 @@ from typing import Any
 from agent.engine.subjects import BUILDERS, Estate
 from agent.model.declared import Declarations
 from agent.model.finding import Change, Finding, Judged, close, step
-from agent.model.rule import Rule
+from agent.model.rule import Hold, Rule
 from agent.model.seam import SubjectRef, fingerprint, source, subject_of
 from agent.model.subjects import Subject
 from agent.model.verdict import Evidence, Outcome, Reason, Severity, Verdict
@@ -21,7 +21,6 @@ from agent.store.store import Store
 log = logging.getLogger(__name__)
 
 ATTACH = timedelta(hours=24)
-SHORT = timedelta(hours=2)
 
 Told = Callable[[Finding, Change], None]
 
@@ -68,13 +67,13 @@ class Rounds:
             verdicts += [(rule, subject, _safely(rule, subject, config)) for subject in built[rule.subject]]
         return verdicts
 
-    def run(self, as_of: datetime) -> Outcomes:
-        """Judge, step and save."""
+    def run(self, as_of: datetime, *, elapsed: bool = False) -> Outcomes:
+        """Judge, step and save. With `elapsed`, every wait before a finding opens counts as over."""
         started = time.process_time()
         judged = self.judge(as_of)
         counts = Counter((rule.id, verdict.outcome) for rule, _, verdict in judged)
         blind = Counter((rule.id, verdict.reason) for rule, _, verdict in judged if verdict.reason is not None)
-        changes = self._step(judged, as_of)
+        changes = self._step(judged, as_of, elapsed=elapsed)
         rows = [(rule.id, _ref(subject), verdict) for rule, subject, verdict in judged]
         self._store.save_verdicts(as_of, rows, counts)
         for finding, change in changes:
@@ -84,7 +83,7 @@ class Rounds:
         return Outcomes(as_of, counts, blind, plain, changes, time.process_time() - started, errors)
 
     def _step(
-        self, judged: Sequence[tuple[Rule, Subject | SubjectRef, Verdict]], now: datetime
+        self, judged: Sequence[tuple[Rule, Subject | SubjectRef, Verdict]], now: datetime, *, elapsed: bool
     ) -> list[tuple[Finding, Change]]:
         alive = {(finding.rule, finding.subject): finding for finding in self._store.findings()}
         attached = self._store.attached_at() or now
@@ -96,7 +95,10 @@ class Rounds:
             old = alive.get(key)
             if old is None and verdict.outcome is not Outcome.FAILS:
                 continue
-            new, change = step(old, _judged(rule, subject, verdict, old, now - attached < ATTACH), now)
+            told = _judged(rule, subject, verdict, old, attached=now - attached < ATTACH)
+            if elapsed:
+                told = dataclasses.replace(told, hold=Hold(timedelta(0), rule.hold.before_resolved))
+            new, change = step(old, told, now)
             if new is not None and new != old:
                 steps.append((new, change, now))
         for key, old in alive.items():
@@ -154,7 +156,9 @@ def _about_rules(
     ]
 
 
-def _judged(rule: Rule, subject: Subject | SubjectRef, verdict: Verdict, old: Finding | None, attached: bool) -> Judged:
+def _judged(
+    rule: Rule, subject: Subject | SubjectRef, verdict: Verdict, old: Finding | None, *, attached: bool
+) -> Judged:
     ref = _ref(subject)
     critical = not isinstance(subject, SubjectRef) and subject.critical
     evidence = verdict.evidence or rule.evidence

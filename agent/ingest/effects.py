@@ -164,7 +164,8 @@ class Effects:
                 row, offset = int(rows[at]), int(data[at, _OFFSET])
                 self._repeat(columns, row, (slot, partition, offset), place.earlier(offset))
             instances = columns.instance[spans]
-            if place.instance == 0 or (instances != place.instance).any() or self.partitions.handovers:
+            wanted = next(self.partitions.wanting(slot, partition), None)
+            if wanted is not None or (instances != place.instance).any():
                 turns = zip(instances.tolist(), data[here, _OFFSET].tolist(), columns.end[spans].tolist(), strict=True)
                 self.partitions.follow(slot, partition, place, list(turns))
                 self._wanted(columns, rows, data, here)
@@ -293,9 +294,8 @@ class Effects:
         mix = self._index.mix if len(self._index.mix) > int(operations.max()) else self._operations.mix()
         for at in np.flatnonzero(data[:, _WATCHED]).tolist():
             slot, partition, offset = data[at, [_SLOT, _PARTITION, _OFFSET]].tolist()
-            for handover in self.partitions.handovers:
-                if (handover.slot, handover.partition, handover.wanted) == (slot, partition, offset) and handover.taken:
-                    handover.mix = _wrapped(handover.mix + int(mix[operations[at]]))
+            for handover in self.partitions.at_offset(slot, partition, offset):
+                handover.mix = _wrapped(handover.mix + int(mix[operations[at]]))
 
     def _watch(self, columns: SpanColumns, rows: I64) -> None:
         instances = columns.instance[rows]

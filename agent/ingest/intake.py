@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from agent.ingest.aggregator import Aggregator, Record
 from agent.ingest.journal import Journal, JournalBrokenError, JournalFullError
+from agent.measure.timings import Timings
 from agent.model.columns import SpanColumns, concatenate
 from agent.model.flush import Flush
 
@@ -43,7 +44,7 @@ class IntakeCounters:
     again: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     commits: int = 0
-    commit_seconds: list[float] = field(default_factory=list)
+    commit_seconds: Timings = field(default_factory=Timings)
 
 
 def digest_of(columns: SpanColumns) -> bytes:
@@ -185,7 +186,7 @@ class Intake:
         self._unsaved = []
         self.counters.commits += 1
         self.counters.taken += len(digests)
-        self.counters.commit_seconds.append(loop.time() - started)
+        self.counters.commit_seconds.add(loop.time() - started)
         return Taken.NEW
 
     def drain(self, writer: str, previous: int) -> Flush:

@@ -13,6 +13,7 @@ from agent.model.columns import I64
 HORIZON_DAYS = 7  #: a redelivery later than that is not told from a first one
 MOST_IDS = 100_000  #: ids that are no offsets, per generation
 RECENT = 128  #: deliveries a partition keeps as evidence
+MOST_HANDOVERS = 4  #: a partition remembers
 MOST_PARTITIONS = 2_000  #: partitions that keep evidence
 DAY = 86_400
 
@@ -123,6 +124,7 @@ class Partitions:
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], Partition] = {}
         self.handovers: list[Handover] = []
+        self._by_place: dict[tuple[int, int], list[Handover]] = {}
 
     def at(self, slot: int, partition: int) -> Partition | None:
         """The evidence of a partition, or None over the bound."""
@@ -135,20 +137,37 @@ class Partitions:
         """Take (instance, offset, end) in order of time; note where the instance changes."""
         for instance, offset, end in rows:
             if instance and place.instance and instance != place.instance:
-                self.handovers.append(Handover(slot, partition, place.instance, place.highest + 1, end))
+                self._note(Handover(slot, partition, place.instance, place.highest + 1, end))
                 place.highest = offset
             place.instance = instance or place.instance
             place.highest = max(place.highest, offset)
 
     def wanting(self, slot: int, partition: int) -> Iterator[Handover]:
         """Handovers of a partition whose next offset has not come yet."""
-        return (h for h in self.handovers if h.slot == slot and h.partition == partition and h.taken is None)
+        return (h for h in self._by_place.get((slot, partition), ()) if h.taken is None)
 
     def forget(self, now: datetime) -> None:
         """Drop handovers that have waited long enough."""
         oldest = (now - self.WAIT).timestamp() * 1e9
-        if self.handovers:
-            self.handovers = [handover for handover in self.handovers if handover.at >= oldest]
+        if not self.handovers or self.handovers[0].at >= oldest:
+            return
+        self.handovers = [handover for handover in self.handovers if handover.at >= oldest]
+        self._by_place = {}
+        for handover in self.handovers:
+            self._by_place.setdefault((handover.slot, handover.partition), []).append(handover)
+
+    def _note(self, handover: Handover) -> None:
+        """Keep the last few of a partition: one that flaps between instances is not restarting."""
+        places = self._by_place.setdefault((handover.slot, handover.partition), [])
+        if len(places) >= MOST_HANDOVERS:
+            self.handovers.remove(places.pop(0))
+        places.append(handover)
+        self.handovers.append(handover)
+
+    def at_offset(self, slot: int, partition: int, offset: int) -> Iterator[Handover]:
+        """Handovers whose next offset was delivered, at that offset."""
+        found = self._by_place.get((slot, partition), ())
+        return (handover for handover in found if handover.wanted == offset and handover.taken is not None)
 
 
 def day_of(minute: int) -> int:

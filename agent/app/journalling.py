@@ -1,0 +1,110 @@
+"""Starts one agent's memory: journal, aggregator, and what the store still lacks."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agent.config import Settings
+from agent.ingest.aggregator import Aggregator
+from agent.ingest.intake import Intake
+from agent.ingest.journal import Journal, Recovered
+from agent.model.columns import Shapes
+from agent.model.flush import Flush
+from agent.store.engine import StoreError
+from agent.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class FolderInUseError(StoreError):
+    """Another agent works in the same folder."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one agent holds between the doors and the store."""
+
+    writer: str
+    aggregator: Aggregator
+    journal: Journal
+    intake: Intake
+    recovered: Recovered
+    store: Store
+    flushed: int
+    pending: Flush | None = None
+
+    async def flush(self) -> int:
+        """Give the store what it lacks; how many windows. A flush that failed is tried again as it was."""
+        if self.pending is None:
+            await self.intake.quiet()
+            if self.journal.sequence == self.flushed:
+                return 0
+            self.pending = self.intake.drain(self.writer, self.flushed)
+        await asyncio.to_thread(self.store.flush, self.pending)
+        windows = len(self.pending.windows)
+        self.flushed, self.pending = self.pending.sequence, None
+        await self.intake.forget(self.flushed)
+        for alias in self.aggregator.take_aliases():
+            await asyncio.to_thread(self.store.add_alias, alias)
+        return windows
+
+
+def lock(folder: Path) -> int:
+    """Hold a folder for this process; raise FolderInUseError where another has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        os.close(handle)
+        msg = f"Another seamwatch works in {folder}. Stop it, or give this one a data_dir of its own."
+        raise FolderInUseError(msg) from problem
+    return handle
+
+
+def _writer(folder: Path) -> str:
+    path = folder / "writer"
+    if not path.exists():
+        part = folder / "writer.part"
+        part.write_text(uuid.uuid4().hex)
+        part.rename(path)
+    return path.read_text().strip() or uuid.uuid4().hex
+
+
+def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[], datetime]) -> Memory:
+    """Open the journal and rebuild the aggregator from it and from the store."""
+    folder = settings.data_dir
+    writer = _writer(folder)
+    flushed = store.ensure_writer(writer)
+    limits = settings.limits
+    aggregator = Aggregator(shapes, most_seams=limits.seams, per_service=limits.seams_per_service)
+    journal = Journal(
+        folder / "journal.db",
+        reserve_bytes=settings.journal.reserve_bytes,
+        max_bytes=settings.journal.max_bytes,
+    )
+    recovered = journal.open(flushed)
+    aggregator.restore_names(list(recovered.names), list(recovered.operations))
+    for delivered in store.delivered_since(clock().astimezone(UTC) - timedelta(days=8)):
+        aggregator.restore_delivered(delivered)
+    for _, record in recovered.records:
+        aggregator.restore(record)
+    if recovered.lost:
+        log.error(
+            "journal damaged", extra={"fields": {"lost": list(recovered.lost), "aside": str(recovered.set_aside)}}
+        )
+    intake = Intake(
+        aggregator,
+        journal,
+        clock,
+        commit_seconds=settings.journal.commit_ms / 1000,
+        in_flight_bytes=limits.in_flight_bytes,
+    )
+    intake.remember(recovered.digests)
+    return Memory(writer, aggregator, journal, intake, recovered, store, flushed)

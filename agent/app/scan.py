@@ -1,0 +1,189 @@
+"""`seamwatch scan`: judges captures in virtual time, and says what it saw as one JSON object (published, version 1)."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agent.app.inputs import Input, Inputs, find
+from agent.app.replay import Progress, Replay, stretches
+from agent.app.wiring import catalogue, decoder, thresholds
+from agent.config import Settings, parse_workflows
+from agent.engine.round import Outcomes, Rounds
+from agent.ingest.aggregator import Aggregator
+from agent.model.declared import Declarations
+from agent.model.facts import Column
+from agent.model.finding import Finding, Signal
+from agent.model.seam import SeamKey
+from agent.model.verdict import Outcome, Severity
+from agent.store.store import Store, open_store
+
+_NAMES = {"count": Column.COUNT, "errors": Column.ERRORS, "duplicates": Column.DUPLICATES, "retries": Column.RETRIES}
+
+
+@dataclass(slots=True)
+class Scan:
+    """The result of a scan."""
+
+    inputs: Inputs
+    start: datetime | None = None
+    end: datetime | None = None
+    seams: dict[SeamKey, Counter[str]] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    last: Outcomes | None = None
+
+    @property
+    def readable(self) -> bool:
+        """At least one input could be read."""
+        return bool(self.inputs.size or self.inputs.workflows)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the last step's verdicts, of rules that apply, that are not blind; 1 for none."""
+        counts = self.last.counts if self.last else {}
+        judged = sum(n for (_, outcome), n in counts.items() if outcome in (Outcome.FAILS, Outcome.MEETS))
+        blind = sum(n for (_, outcome), n in counts.items() if outcome is Outcome.BLIND)
+        return judged / (judged + blind) if judged + blind else 1.0
+
+    def worst(self) -> Severity | None:
+        """The worst severity among findings that are open at the end."""
+        shown = [finding.severity for finding in self.findings.values() if finding.shown]
+        return min(shown, key=lambda severity: severity.rank, default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The published form."""
+        rules = {rule.id: {outcome.value: 0 for outcome in Outcome} for rule in catalogue()}
+        for (rule, outcome), count in (self.last.counts if self.last else {}).items():
+            rules[rule][outcome.value] = count
+        findings = sorted(self.findings.values(), key=lambda f: (f.severity.rank, f.rule, str(f.subject)))
+        return {
+            "scan": 1,
+            "from": _time(self.start),
+            "to": _time(self.end),
+            "inputs": [
+                {
+                    "path": i.path,
+                    "format": i.format,
+                    "facts": i.facts,
+                    "rejected": i.rejected,
+                    "reasons": dict(i.reasons),
+                }
+                for i in self.inputs.files
+            ],
+            "seams": [_seam(key, counts) for key, counts in sorted(self.seams.items())],
+            "findings": [_finding(finding) for finding in findings],
+            "verdicts": rules,
+            "blind": self._blind(),
+        }
+
+    def _blind(self) -> list[dict[str, Any]]:
+        if self.last is None:
+            return []
+        return [
+            {
+                "rule": rule.id,
+                "subject": subject.as_dict(),
+                "reason": verdict.reason.value if verdict.reason else "not_sent",
+                "missing": list(verdict.missing),
+                "learn": list(verdict.learn),
+            }
+            for rule, subject, verdict in self.last.verdicts
+            if verdict.outcome is Outcome.BLIND
+        ]
+
+
+def _input(source: Input) -> dict[str, Any]:
+    counts = {"facts": source.facts, "rejected": source.rejected, "reasons": dict(source.reasons)}
+    return {"path": source.path, "format": source.format, **counts}
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None
+
+
+def _seam(key: SeamKey, counts: Counter[str]) -> dict[str, Any]:
+    ends = {"kind": key.kind, "source": str(key.source), "target": str(key.target)}
+    return {**ends, **{name: counts[name] for name in _NAMES}}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "subject": finding.subject.as_dict(),
+        "severity": finding.severity.value,
+        "evidence": finding.evidence.value,
+        "state": finding.signal.value,
+        "opened": _time(finding.opened),
+        "resolved": _time(finding.resolved),
+        "says": finding.says,
+        "claims": [
+            {"claim": claim.claim, "saw": claim.saw, "fails": claim.fails, "truth": claim.truth}
+            for claim in finding.claims
+        ],
+        "fingerprint": finding.fingerprint,
+    }
+
+
+def scan(
+    paths: Sequence[Path],
+    *,
+    every: timedelta,
+    as_of: datetime | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Judge everything below some paths; raise ConfigError for a workflow file with mistakes."""
+    spans = decoder(settings)
+    inputs = find(paths, spans)
+    declared = parse_workflows(inputs.workflows) if inputs.workflows else Declarations()
+    result = Scan(inputs)
+    with tempfile.TemporaryDirectory(prefix="seamwatch-scan-") as folder:
+        one: Replay | None = None
+        store: Store | None = None
+        for fresh, happened in stretches(inputs.happened(spans)):
+            if as_of is not None and happened.at > as_of:
+                break
+            if fresh:
+                _finish(result, one, store)
+                store = open_store(f"sqlite:///{Path(folder) / f'{happened.at.timestamp():.0f}.db'}")
+                rounds = Rounds(store, catalogue(), declared, thresholds=thresholds(settings))
+                one = Replay(Aggregator(spans.shapes), store, rounds, every=every, progress=progress)
+            if one is not None:
+                one.run([happened])
+        if one is None and declared.loaded:
+            store = open_store(f"sqlite:///{Path(folder) / 'declared.db'}")
+            at = as_of or datetime.now().astimezone()
+            rounds = Rounds(store, catalogue(), declared, thresholds=thresholds(settings))
+            store.attach(at)
+            result.last = rounds.run(at, elapsed=True)
+            result.findings |= {finding.fingerprint: finding for finding in store.findings()}
+            store.close()
+        else:
+            _finish(result, one, store)
+    return result
+
+
+def _finish(result: Scan, one: Replay | None, store: Store | None) -> None:
+    """Judge the end of a stretch and take its result over."""
+    if one is None or store is None or one.first is None or one.now is None:
+        return
+    result.last = one.finish()
+    result.start = min(one.first, result.start or one.first)
+    result.end = one.now
+    for finding in store.findings():
+        if finding.signal is not Signal.CLEAR:
+            result.findings[finding.fingerprint] = finding
+    totals = store.sums(one.first - timedelta(days=3), one.now + timedelta(minutes=3))
+    for row in store.seams():
+        if isinstance(row.key, SeamKey):
+            values = totals.get(row.key)
+            if values is None and row.key.kind != "consumes":
+                continue
+            if values is not None and not values[Column.COUNT] and row.key.kind == "calls":
+                continue  # calls whose other side was seen stand at the callee's route
+            counts = result.seams.setdefault(row.key, Counter())
+            counts.update({name: values[column] for name, column in _NAMES.items()} if values else {})
+    store.close()

@@ -1,0 +1,117 @@
+"""`seamwatch rules` and `seamwatch explain`."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.common import config_option, settings_of, table
+
+if TYPE_CHECKING:
+    from agent.model.rule import Rule
+    from agent.model.verdict import Verdict
+
+
+def _plain(value: Any) -> Any:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _described(rule: "Rule") -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "title": rule.title,
+        "pitfall": rule.pitfall,
+        "severity": rule.severity.value,
+        "evidence": rule.evidence.value,
+        "stability": rule.stability.value,
+        "pages": rule.pages,
+        "subject": rule.subject.__name__,
+        "lookback_seconds": rule.lookback.total_seconds(),
+        "before_open_seconds": rule.hold.before_open.total_seconds(),
+        "before_resolved_seconds": rule.hold.before_resolved.total_seconds(),
+        "thresholds": {name: _plain(value) for name, value in dataclasses.asdict(rule.defaults).items()},
+    }
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def rules(as_json: bool) -> int:
+    """List the rules with their severities and thresholds."""
+    import orjson
+
+    from agent.app.wiring import catalogue
+
+    found = [_described(rule) for rule in catalogue()]
+    if as_json:
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    else:
+        rows = [[rule["id"], rule["severity"], rule["stability"], rule["name"], rule["title"]] for rule in found]
+        click.echo(table(rows, ["rule", "severity", "", "name", "what"]))
+    return 0
+
+
+@click.command()
+@click.argument("rule_id", metavar="RULE")
+@click.argument("subject", required=False, metavar="[KIND:NAME[,label=value...]]")
+@config_option
+def explain(rule_id: str, subject: str | None, config_path: Path | None) -> int:
+    """What a rule looks for; with a subject, what it says of it now, and why."""
+    from agent.app.wiring import catalogue
+    from agent.engine.catalogue import readme
+
+    rule = next((rule for rule in catalogue() if rule.id == rule_id.upper()), None)
+    if rule is None:
+        known = ", ".join(rule.id for rule in catalogue())
+        raise click.UsageError(f"There is no rule {rule_id}. There are {known}.")
+    if subject is None:
+        click.echo(readme(rule))
+        return 0
+    return _explained(rule, subject, config_path)
+
+
+def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
+    from agent.app.agent import store_url
+    from agent.app.wiring import thresholds
+    from agent.config import load_workflows
+    from agent.engine.round import Rounds
+    from agent.model.declared import Declarations
+    from agent.model.seam import SubjectRef
+    from agent.model.subjects import Context
+    from agent.store.store import open_store
+
+    try:
+        wanted = SubjectRef.parse(text)
+    except ValueError as problem:
+        raise click.UsageError(str(problem)) from problem
+    settings = settings_of(config_path)
+    store = open_store(store_url(settings), create=False)
+    declared = load_workflows(settings.workflows) if settings.workflows else Declarations()
+    rounds = Rounds(store, [rule], declared, thresholds=thresholds(settings))
+    judged = rounds.judge(datetime.now(UTC) - settings.rounds.settle)
+    store.close()
+    for _, subject, verdict in judged:
+        if isinstance(subject, Context) and subject.ref == wanted:  # type: ignore[attr-defined]  # every subject has it
+            click.echo(_told(verdict))
+            return 0
+    click.echo(
+        f"{rule.id} judges nothing called {wanted}. `seamwatch rules` lists rules; the Rule page its subjects.",
+        err=True,
+    )
+    return 3
+
+
+def _told(verdict: "Verdict") -> str:
+    lines = [f"{verdict.outcome.value}: {verdict.says}"]
+    for need in verdict.needs:
+        lines.append(f"  {'✓' if need.met else '✗'} needs {need.need}: {need.saw} ({need.op} {need.limit})")
+    marks = {True: "✗", False: "✓", None: "?"}
+    for claim in verdict.claims:
+        path = f"[{claim.path}] " if claim.path else ""
+        lines.append(f"  {marks[claim.truth]} {path}{claim.claim}: {claim.saw}, fails when {claim.fails}")
+    lines += [f"  guard: {guard.what}: {guard.saw}" for guard in verdict.guards]
+    lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
+    lines += [f"  to judge it: {hint}" for hint in verdict.learn]
+    return "\n".join(lines)

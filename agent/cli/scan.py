@@ -1,0 +1,93 @@
+"""`seamwatch scan`."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli.common import Duration, config_option, settings_of, table
+
+if TYPE_CHECKING:
+    from agent.app.scan import Scan
+
+_SEVERITIES = ("critical", "high", "medium", "low")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--every", type=Duration(), default="60s", show_default=True, help="Virtual time between judgements.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="Take nothing after this time.")
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--fail-on", type=click.Choice(_SEVERITIES), help="Exit 1 for an open finding at or above this severity.")
+@click.option("--min-coverage", type=click.FloatRange(0, 1), default=0.0, help="Exit 3 when less can be judged.")
+@config_option
+def scan(
+    paths: tuple[Path, ...],
+    every: timedelta,
+    as_of: datetime | None,
+    output: str,
+    fail_on: str | None,
+    min_coverage: float,
+    config_path: Path | None,
+) -> int:
+    """Judge captures in virtual time: OTLP requests, recordings, workflow files; files or folders.
+
+    Each file is recognised by its content. A folder's index.jsonl gives times of arrival.
+    """
+    import orjson
+
+    from agent.app.scan import scan as look
+
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        click.echo(f"There is no {', '.join(missing)}. Give files or folders that exist.", err=True)
+        return 3
+    result = look(
+        paths,
+        every=every,
+        as_of=as_of.replace(tzinfo=UTC) if as_of else None,
+        settings=settings_of(config_path),
+        progress=_progress if sys.stderr.isatty() else None,
+    )
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+    if output == "json":
+        click.echo(orjson.dumps(result.as_dict(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(_table(result))
+    if not result.readable:
+        click.echo("None of the inputs could be read.", err=True)
+        return 3
+    if result.coverage < min_coverage:
+        click.echo(f"Only {result.coverage:.0%} of what applies could be judged.", err=True)
+        return 3
+    worst = result.worst()
+    return int(fail_on is not None and worst is not None and worst.rank <= _SEVERITIES.index(fail_on))
+
+
+def _progress(at: datetime, count: int) -> None:
+    click.echo(f"\r\033[K{at:%Y-%m-%d %H:%M} · {count:,} requests and looks", nl=False, err=True)
+
+
+def _table(result: "Scan") -> str:
+    shown = result.as_dict()
+    lines = []
+    for source in shown["inputs"]:
+        if source["rejected"]:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in source["reasons"].items())
+            lines.append(f"not taken: {source['path']}: {reasons}")
+    findings = [
+        [finding["severity"], finding["rule"], finding["state"], finding["says"]] for finding in shown["findings"]
+    ]
+    lines.append(table(findings, ["severity", "rule", "state", "what"]) if findings else "No findings.")
+    facts = sum(source["facts"] for source in shown["inputs"])
+    counts = {
+        outcome: sum(rule[outcome] for rule in shown["verdicts"].values()) for outcome in ("fails", "meets", "blind")
+    }
+    lines.append(
+        f"\n{facts:,} facts, {len(shown['seams'])} seams; {counts['fails']} fail, {counts['meets']} meet, "
+        f"{counts['blind']} cannot be judged."
+    )
+    return "\n".join(lines)
