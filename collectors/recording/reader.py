@@ -1,0 +1,145 @@
+"""Recordings, version 1, as a stream of facts: one line at a time, plain or gzip, whatever the size. Never raises for
+what a line holds; what is left out is counted by reason."""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from gzip import BadGzipFile, GzipFile
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from agent.model import seam
+from agent.model.facts import Fact
+from agent.model.offsets import EndOffsets
+from agent.model.seam import UNKNOWN, Component
+from collectors.recording import connect, gateway, kafka, ping, registry
+from collectors.recording.section import Section, Tally, instant
+
+VERSION = 1
+MAX_LINE = 16 << 20  #: bytes
+_GZIP = b"\x1f\x8b"
+_STEP = 1 << 20
+#: Each source with the key that names which one of its kind it is.
+SOURCES = {"kafka": "cluster", "connect": "cluster", "registry": "registry", "ping": None, "gateway": "gateway"}
+_PLAIN = {connect.NAME: connect.facts, registry.NAME: registry.facts, gateway.NAME: gateway.facts}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one line says. `rejected` and `unknown` count what was left out of it, by reason and by field."""
+
+    at: datetime
+    source: Component
+    facts: tuple[Fact, ...]
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+
+class Reader:
+    """Reads recordings in event-time order; keeps only end offsets and open runs, both bounded."""
+
+    def __init__(self, offsets: EndOffsets | None = None, runs: ping.OpenRuns | None = None) -> None:
+        self.offsets = offsets or EndOffsets()
+        self._runs = runs or ping.OpenRuns()
+        self.tally = Tally()  #: over all lines, whole lines that were rejected included
+        self.lines = self.facts = 0
+
+    def read(self, lines: Iterable[bytes | str]) -> Iterator[Reading]:
+        """A reading for each good line; a bad one is counted and passed over."""
+        for line in lines:
+            if not line.strip():
+                continue
+            self.lines += 1
+            reading = self._line(line)
+            if reading is not None:
+                self.facts += len(reading.facts)
+                yield reading
+
+    def read_file(self, path: Path) -> Iterator[Reading]:
+        """The readings of a file, plain or gzip; raise OSError where it cannot be opened."""
+        with path.open("rb") as stream:
+            yield from self.read(self.split(stream))
+
+    def split(self, stream: IO[bytes]) -> Iterator[bytes]:
+        """The lines of a stream, plain or gzip, of which none is held that is over the bound."""
+        head = stream.read(len(_GZIP))
+        stream.seek(0)
+        unpacked: IO[bytes] = GzipFile(fileobj=stream) if head == _GZIP else stream  # type: ignore[assignment]  # reads
+        try:
+            yield from _lines(unpacked)
+        except (EOFError, BadGzipFile, zlib.error):
+            self.tally.reject("gzip is broken or cut off")
+
+    def _line(self, line: bytes | str) -> Reading | None:
+        tally = Tally()
+        parsed = _parsed(line)
+        if isinstance(parsed, str):
+            self.tally.reject(parsed)
+            return None
+        at, name = instant(parsed.get("at")), _name(parsed)
+        if isinstance(at, str) or name is None:
+            self.tally.reject(at if isinstance(at, str) else f"{SOURCES[parsed['source']]} is missing")
+            return None
+        section = Section(parsed, "", tally)
+        section.skip("recording", "source", "at", SOURCES[parsed["source"]] or "")
+        facts = tuple(self._facts(section, parsed["source"], name, at))
+        section.close()
+        self.tally.add(tally)
+        return Reading(at, seam.source(parsed["source"], name), facts, dict(tally.rejected), dict(tally.unknown))
+
+    def _facts(self, line: Section, source: str, name: str, at: datetime) -> Iterator[Fact]:
+        if source == kafka.NAME:
+            return kafka.facts(line, name, at, self.offsets)
+        if source == ping.NAME:
+            return ping.facts(line, at, self._runs)
+        return _PLAIN[source](line, name, at)
+
+
+def read(lines: Iterable[bytes | str]) -> Iterator[Reading]:
+    """The readings of some lines, with a reader of their own."""
+    return Reader().read(lines)
+
+
+def looks_like_recording(line: bytes | str) -> bool:
+    """True for a line that says of itself that it is one of a recording, of whatever version."""
+    try:
+        value = orjson.loads(line)
+    except (ValueError, TypeError):
+        return False
+    return isinstance(value, dict) and "recording" in value and "source" in value
+
+
+def _parsed(line: bytes | str) -> dict[str, Any] | str:
+    """The object of a line, or the reason why it is left out."""
+    if len(line) > MAX_LINE:
+        return "line is longer than 16 MiB"
+    try:
+        value = orjson.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return "line is no JSON"
+    if not isinstance(value, dict):
+        return "line is no object"
+    version = value.get("recording")
+    if isinstance(version, bool) or version != VERSION:
+        return "line is of another version" if "recording" in value else "line is no recording"
+    source = value.get("source")
+    return value if isinstance(source, str) and source in SOURCES else "source is unknown"
+
+
+def _name(parsed: Mapping[str, Any]) -> str | None:
+    """Which one of its kind a source is: its cluster, registry or gateway; pings have but one."""
+    key = SOURCES[parsed["source"]]
+    name = UNKNOWN if key is None else parsed.get(key)
+    return name if isinstance(name, str) and name else None
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    while line := stream.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE and not line.endswith(b"\n"):
+            rest = line
+            while rest and not rest.endswith(b"\n"):
+                rest = stream.readline(_STEP)
+        yield line
