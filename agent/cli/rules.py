@@ -105,12 +105,15 @@ def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
 
 def _told(verdict: "Verdict") -> str:
     lines = [f"{verdict.outcome.value}: {verdict.says}"]
-    for need in verdict.needs:
-        lines.append(f"  {'✓' if need.met else '✗'} needs {need.need}: {need.saw} ({need.op} {need.limit})")
+    lines += [
+        f"  {'✓' if need.met else '✗'} needs {need.need}: {need.saw} ({need.op} {need.limit})" for need in verdict.needs
+    ]
     marks = {True: "✗", False: "✓", None: "?"}
-    for claim in verdict.claims:
-        path = f"[{claim.path}] " if claim.path else ""
-        lines.append(f"  {marks[claim.truth]} {path}{claim.claim}: {claim.saw}, fails when {claim.fails}")
+    lines += [
+        f"  {marks[claim.truth]} {f'[{claim.path}] ' if claim.path else ''}{claim.claim}: {claim.saw}, "
+        f"fails when {claim.fails}"
+        for claim in verdict.claims
+    ]
     lines += [f"  guard: {guard.what}: {guard.saw}" for guard in verdict.guards]
     lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
     lines += [f"  to judge it: {hint}" for hint in verdict.learn]

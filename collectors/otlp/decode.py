@@ -5,7 +5,8 @@ bounded caches.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,11 @@ from collectors.otlp import conventions as c
 from collectors.otlp.wire import Traces, Value, value_of
 
 _MAX_VALUES = 65_536
-_MAX_KEYS = 65_536
+_MAX_KEYS = 16_384  #: shapes by raw attributes, a sender
+_MAX_SENDERS = 4_096
+_MAX_PLANS = 4_096
 _MAX_SHAPES = 100_000
 _MAX_LINKS = 256  #: per span; a batch of more is counted by its first ones
-
-_HTTP_NEW, _HTTP_OLD = c.HTTP_METHOD
-_DB_NEW, _DB_OLD = c.DB_SYSTEM
-_RPC_NEW, _RPC_OLD = c.RPC_SYSTEM
-_MSG = c.MSG_SYSTEM[0]
 
 
 class MalformedError(ValueError):
@@ -82,7 +80,8 @@ class Decoder:
         self.shapes = book or ShapeBook()
         self._names = names or c.Names()
         self._values = _Interned()
-        self._keys: dict[tuple[Any, ...], int] = {}
+        self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
+        self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._instances: dict[str, int] = {"": 0}
 
     def decode(self, body: bytes) -> SpanColumns:
@@ -117,137 +116,168 @@ class Decoder:
         return (name, c.text(get, ("service.version",))), number
 
     def _walk(self, sender: c.Sender, instance: int, spans: Any, rows: "_Rows") -> None:
-        keys, number, add = self._keys, self._number, rows.add
+        plans, add = self._plans, rows.add
+        shapes = self._senders.get(sender)
+        if shapes is None:
+            if len(self._senders) >= _MAX_SENDERS:
+                self._senders.clear()
+            shapes = self._senders[sender] = {}
         inner = -1
         for span in spans:
             kind = span.kind
             if kind <= c.SPAN_INTERNAL:
                 if inner < 0:
                     inner = self.shapes.number(Shape(sender.service, Role.INTERNAL, version=sender.version))
-                add(span, inner, instance)
+                add(span, kind, inner, instance)
                 continue
-            get = span.attributes.get
-            family, raw = _family(kind, get)
-            if family == "messaging":
-                self._message(sender, instance, span, raw, rows)
-                continue
-            key = (sender, kind, raw)
-            shape = keys.get(key)
-            add(span, number(key, sender, kind, family, get, False) if shape is None else shape, instance)
+            attributes = span.attributes
+            names = tuple(attributes)
+            plan = plans.get((kind, names)) or self._plan(kind, names)
+            raw = tuple(map(attributes.get, plan.shaping))
+            if plan.identity is None:
+                key = (plan.number, raw)
+                shape = shapes.get(key)
+                add(
+                    span,
+                    kind,
+                    self._number(shapes, key, sender, plan, attributes) if shape is None else shape,
+                    instance,
+                )
+            else:
+                self._message(shapes, sender, instance, span, plan, raw, rows)
+
+    def _plan(self, kind: int, names: tuple[str, ...]) -> "_Plan":
+        """What to read of spans with just these attributes; learnt once, bounded."""
+        if len(self._plans) >= _MAX_PLANS:
+            self._plans.clear()
+        plan = self._plans[kind, names] = _Plan.of(len(self._plans), kind, frozenset(names))
+        return plan
 
     def _number(
-        self, key: tuple[Any, ...], sender: c.Sender, kind: int, family: str, raw_get: Callable[[str], Any], known: bool
+        self,
+        shapes: dict[Any, int],
+        key: Any,
+        sender: c.Sender,
+        plan: "_Plan",
+        attributes: Any,
+        identified: bool = False,  # one caller, by position
     ) -> int:
         def get(name: str) -> Value:
-            raw = raw_get(name)
+            raw = attributes.get(name)
             return None if raw is None else self._values[raw]
 
-        number = self.shapes.number(c.shape_of(sender, kind, family, get, known, self._names))
-        if len(self._keys) >= _MAX_KEYS:
-            self._keys.clear()
-        self._keys[key] = number
+        number = self.shapes.number(c.shape_of(sender, plan.kind, plan.family, get, identified, self._names))
+        if len(shapes) >= _MAX_KEYS:
+            shapes.clear()
+        shapes[key] = number
         return number
 
-    def _message(self, sender: c.Sender, instance: int, span: Any, raw: tuple[Any, ...], rows: "_Rows") -> None:
-        attributes, values = span.attributes, self._values
-
-        def get(name: str) -> Value:
-            found = attributes.get(name)
-            return None if found is None else values[found]
-
-        identity = _Identity.of(get, raw, values)
-        if identity.messages == 0:
+    def _message(
+        self,
+        shapes: dict[Any, int],
+        sender: c.Sender,
+        instance: int,
+        span: Any,
+        plan: "_Plan",
+        raw: tuple[Any, ...],
+        rows: "_Rows",
+    ) -> None:
+        attributes, kind = span.attributes, span.kind
+        identity = self._identity(plan, attributes)
+        if identity[_MESSAGES] == 0:
             rows.drop("empty poll")
             return
-        key = (sender, span.kind, raw, identity.known)
-        shape = self._keys.get(key)
+        identified = identity[_OFFSET] >= 0 or identity[_IDENT] != 0
+        key = (plan.number, raw, identified)
+        shape = shapes.get(key)
         if shape is None:
-            shape = self._number(key, sender, span.kind, "messaging", attributes.get, identity.known)
+            shape = self._number(shapes, key, sender, plan, attributes, identified)
         role = self.shapes[shape].role
-        if role is Role.CONSUME and identity.nameless and span.parent_span_id and not _tied(span):
+        nameless = not identified and identity[_PARTITION] >= 0
+        if role is Role.CONSUME and nameless and span.parent_span_id and not _tied(span):
             rows.drop("failed poll")  # confluent's clients make a process span of an error record
             return
-        rows.add(span, shape, instance)
-        if role in (Role.CONSUME, Role.PUBLISH):
+        rows.add(span, kind, shape, instance)
+        if role is Role.CONSUME or role is Role.PUBLISH:
             rows.detail(identity)
 
+    def _identity(self, plan: "_Plan", attributes: Any) -> "_Identity":
+        """Which message a span is about: partition, offset, id, messages, bytes."""
+        partition, offset, ident, messages, size = -1, -1, 0, 1, 0
+        for meaning, name in plan.identity or ():
+            raw = attributes[name]
+            if meaning == _PARTITION:
+                partition = _bounded(self._values[raw], 2**31 - 1)
+            elif meaning == _OFFSET:
+                offset = _bounded(value_of(raw), 2**62)
+            elif meaning == _MESSAGES:
+                count = _whole(self._values[raw])
+                messages = 1 if count is None else min(max(count, 0), 1_000_000)
+            else:
+                size = max(_bounded(value_of(raw), 2**40), 0)
+        if offset < 0 and plan.named:
+            partition, offset, ident = self._named(attributes, partition)
+        return partition, offset, ident, messages, size
 
-def _family(kind: int, get: Callable[[str], Any]) -> tuple[str, tuple[Any, ...]]:
-    """The family of a span and the raw values that decide its shape."""
-    method = get(_HTTP_NEW) or get(_HTTP_OLD)
-    if method and kind in (c.SPAN_SERVER, c.SPAN_CLIENT):
-        if kind == c.SPAN_SERVER:
-            route = get("http.route")
-            return "http", (method, route) if route else (method, None, get("url.path") or get("http.target"))
-        return "http", (method, *_http_callee(get))
-    system = get(_DB_NEW) or get(_DB_OLD)
-    if system and kind == c.SPAN_CLIENT:
-        return "db", (system, *_database(get))
-    if get(_MSG) or get("celery.action") or get("messaging.destination"):
-        return "messaging", tuple(get(name) for names in c.SHAPING["messaging"] for name in names)
-    if get(_RPC_NEW) or get(_RPC_OLD):
-        return "rpc", tuple(get(name) for names in c.SHAPING["rpc"] for name in names)
-    return "none", ()
+    def _named(self, attributes: Any, partition: int) -> tuple[int, int, int]:
+        """Partition, offset and hash from whatever id there is: an event id, `topic.partition.offset`, a message id."""
 
+        def get(name: str) -> Value:
+            raw = attributes.get(name)
+            return None if raw is None else value_of(raw)
 
-def _http_callee(get: Callable[[str], Any]) -> tuple[Any, ...]:
-    template = get("url.template")
-    url = None if template and (get("server.address") or get("net.peer.name")) else get("url.full") or get("http.url")
-    host = get("server.address") or get("net.peer.name") or get("http.host")
-    port = get("server.port") or get("net.peer.port")
-    return (template, url, host, port, get("service.peer.name") or get("peer.service"))
-
-
-def _database(get: Callable[[str], Any]) -> tuple[Any, ...]:
-    statement = get("db.query.text") or get("db.statement")
-    namespace = get("db.namespace") or get("db.name")
-    collection = get("db.collection.name") or get("db.sql.table") or get("db.mongodb.collection")
-    verb = get("db.operation.name") or get("db.operation")
-    return (statement, namespace, collection, verb, get("db.query.summary"), get("server.address"), get("server.port"))
-
-
-class _Identity:
-    """Which message a span is about."""
-
-    __slots__ = ("ident", "messages", "nameless", "offset", "partition", "size")
-
-    def __init__(self) -> None:
-        self.partition, self.offset, self.ident, self.messages, self.size = -1, -1, 0, 1, 0
-        self.nameless = False
-
-    @property
-    def known(self) -> bool:
-        """It names one message."""
-        return self.offset >= 0 or self.ident != 0
-
-    @staticmethod
-    def of(get: c.Get, raw: tuple[Any, ...], values: "_Interned") -> "_Identity":
-        """Read it from whatever the instrumentation gives: offset, `topic.partition.offset`, event id, message id."""
-        self = _Identity()
-        count = _whole(c.first(get, c.BATCH))
-        self.messages = 1 if count is None else min(max(count, 0), 1_000_000)
-        self.partition = _bounded(c.first(get, c.PARTITION), 2**31 - 1)
-        self.offset = _bounded(c.first(get, c.OFFSET), 2**62)
-        self.size = max(_bounded(c.first(get, c.BODY_SIZE), 2**40), 0)
-        if self.offset < 0:
-            self._from_id(get)
-        return self
-
-    def _from_id(self, get: c.Get) -> None:
-        event = c.text(get, c.EVENT_ID)
-        message = c.text(get, c.MESSAGE_ID)
+        event, message = c.text(get, c.EVENT_ID), c.text(get, c.MESSAGE_ID)
         if event:
-            self.ident = _hash(f"{c.text(get, c.EVENT_SOURCE)}\0{event}")
-            return
-        if not message:
-            self.nameless = self.partition >= 0
-            return
+            return partition, -1, _hash(f"{c.text(get, c.EVENT_SOURCE)}\0{event}")
         head, _, tail = message.rpartition(".")
         topic, _, middle = head.rpartition(".")
         if topic and topic == c.text(get, c.DESTINATION) and tail.isdigit() and middle.isdigit():
-            self.partition, self.offset = _bounded(middle, 2**31 - 1), _bounded(tail, 2**62)
-        elif not (message.isdigit() and c.text(get, c.MSG_SYSTEM) == "kafka"):  # a bare offset is not unique
-            self.ident = _hash(message)
+            return _bounded(middle, 2**31 - 1), _bounded(tail, 2**62), 0
+        bare = message.isdigit() and c.text(get, c.MSG_SYSTEM) == "kafka"  # an offset without its place is no identity
+        return partition, -1, _hash(message) if message and not bare else 0
+
+
+_Identity = tuple[int, int, int, int, int]
+_PARTITION, _OFFSET, _IDENT, _MESSAGES, _SIZE = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to read of the spans that have one set of attributes."""
+
+    number: int
+    kind: int
+    family: str
+    shaping: tuple[str, ...]
+    identity: tuple[tuple[int, str], ...] | None  #: meaning and attribute; None where no message is concerned
+    named: bool  #: carries a message or event id
+
+    @staticmethod
+    def of(number: int, kind: int, names: frozenset[str]) -> "_Plan":
+        """Choose the family and, of each group of aliases, the names that are there."""
+        family = _family(kind, names)
+        shaping = tuple(name for group in c.SHAPING[family] for name in group if name in names)
+        if family == "http" and kind == c.SPAN_SERVER and "http.route" in names:
+            shaping = tuple(name for name in (*c.HTTP_METHOD, "http.route") if name in names)
+        if family != "messaging":
+            return _Plan(number, kind, family, shaping, None, named=False)
+        meanings = ((_PARTITION, c.PARTITION), (_OFFSET, c.OFFSET), (_MESSAGES, c.BATCH), (_SIZE, c.BODY_SIZE))
+        identity = []
+        for meaning, group in meanings:
+            present = [name for name in group if name in names]
+            identity += [(meaning, name) for name in present[:1]]
+        named = any(name in names for name in (*c.MESSAGE_ID, *c.EVENT_ID))
+        return _Plan(number, kind, family, shaping, tuple(identity), named)
+
+
+def _family(kind: int, names: frozenset[str]) -> str:
+    if kind in (c.SPAN_SERVER, c.SPAN_CLIENT) and names.intersection(c.HTTP_METHOD):
+        return "http"
+    if kind == c.SPAN_CLIENT and names.intersection(c.DB_SYSTEM):
+        return "db"
+    if names.intersection((*c.MSG_SYSTEM, *c.CELERY, "messaging.destination")):
+        return "messaging"
+    return "rpc" if names.intersection(c.RPC_SYSTEM) else "none"
 
 
 def _tied(span: Any) -> bool:
@@ -293,7 +323,7 @@ class _Rows:
         self.received += 1
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
 
-    def add(self, span: Any, shape: int, instance: int) -> None:
+    def add(self, span: Any, kind: int, shape: int, instance: int) -> None:
         """Add one span; one without a valid identity is dropped."""
         trace, own, parent, start, end = span.trace_id, span.span_id, span.parent_span_id, span.start, span.end
         if len(trace) != 16 or len(own) != 8 or len(parent) not in (0, 8):
@@ -305,7 +335,7 @@ class _Rows:
                 return
             start, end = end, end or start
         self.received += 1
-        if span.kind in (c.SPAN_CONSUMER, c.SPAN_CLIENT, c.SPAN_SERVER) and span.links:
+        if (kind == c.SPAN_CONSUMER or kind == c.SPAN_CLIENT) and span.links:  # hot
             row = len(self.traces)
             self.links.extend((row, link.trace_id, link.span_id) for link in span.links[:_MAX_LINKS])
         self.traces.append(trace)
@@ -316,8 +346,7 @@ class _Rows:
     def detail(self, identity: _Identity) -> None:
         """Say which message the row added last is about."""
         if self.traces:
-            place = (identity.partition, identity.offset, identity.ident, identity.messages, identity.size)
-            self.details.append((len(self.traces) - 1, *place))
+            self.details.append((len(self.traces) - 1, *identity))
 
     def columns(self) -> SpanColumns:
         """Everything added, as columns."""

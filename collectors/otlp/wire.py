@@ -91,6 +91,8 @@ def value_of(raw: bytes) -> Value:
 
     Raise ValueError where the bytes are no AnyValue.
     """
+    if raw[:1] == b"\x0a" and len(raw) >= 2 and raw[1] < 0x80 and len(raw) == raw[1] + 2:
+        return raw[2:].decode("utf-8", "replace")  # nearly all there are: one short string
     value: Value = None
     at = 0
     while at < len(raw):

@@ -1,0 +1,1 @@
+"""What runs Seamwatch elsewhere: demo, and later packages for containers."""
