@@ -14,6 +14,7 @@ from agent.config.yamlfile import Document, Node, parse, read, scalar
 
 PREFIX = "SEAMWATCH_"
 RESERVED = frozenset({"SEAMWATCH_REQUIRE_ALL"})  #: belongs to our own tests
+_LIKE = f"Keys of {DEFAULT_FILE} are written like SEAMWATCH_LISTEN__WEB."
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
 # Kubernetes puts these into every pod of a namespace that has a Service whose name begins with "seamwatch".
 _KUBERNETES = re.compile(r"SEAMWATCH_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)\w*)")
@@ -81,7 +82,10 @@ def _overlay(environ: Mapping[str, str]) -> _Overlay:
             continue
         path = known.get(name.upper())
         if path is None:
-            hint = nearest(name, known) or f"Keys of {DEFAULT_FILE} are written like SEAMWATCH_LISTEN__WEB."
+            close = nearest(name.removeprefix(PREFIX), [word.removeprefix(PREFIX) for word in known])
+            hint = (
+                close.replace('"', f'"{PREFIX}', 1) or f"Keys of {DEFAULT_FILE} are written like SEAMWATCH_LISTEN__WEB."
+            )
             problems.append(Problem(name, 0, 0, "", "this variable sets nothing", hint))
             continue
         value = _value(path, text, name)

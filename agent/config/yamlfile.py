@@ -19,8 +19,8 @@ MAX_NODES = 200_000  #: values in one file: 1 MiB of `[,,,` is half a million of
 
 _NULL = re.compile(r"null|Null|NULL|~|")
 _TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]{1,4000}")
-_OCTAL, _HEX = re.compile(r"0o[0-7]{1,4000}"), re.compile(r"0x[0-9a-fA-F]{1,4000}")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_MAX_DIGITS = 1_000  # Python refuses to convert more than 4,300
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITE, _NAN = re.compile(r"[-+]?\.(inf|Inf|INF)"), re.compile(r"\.(nan|NaN|NAN)")
 
@@ -101,12 +101,10 @@ def scalar(text: str) -> Any:
         return None
     if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
         return text[0] in "tT"
+    if len(text) > _MAX_DIGITS:
+        return text
     if _INT.fullmatch(text):
-        return int(text)
-    if _OCTAL.fullmatch(text):
-        return int(text, 0)
-    if _HEX.fullmatch(text):
-        return int(text, 0)
+        return int(text, 0 if text[1:2] in ("o", "x") else 10)
     if _FLOAT.fullmatch(text) or _INFINITE.fullmatch(text) or _NAN.fullmatch(text):
         return float(text.replace(".", "", 1) if text[-1] in "fFnN" else text)
     return text
@@ -141,7 +139,7 @@ def parse(data: bytes | str, file: str) -> Document | tuple[Problem, ...]:
     except yaml.reader.ReaderError as wrong:
         return (_unreadable(text, wrong.position, file),)
     except yaml.MarkedYAMLError as wrong:
-        return (*builder.problems, _malformed(wrong, file))
+        return (*builder.problems, _malformed(text, wrong, file))
     if builder.problems:
         return tuple(builder.problems)
     return Document(file, builder.root or Node(None, Place(1, 1)))
@@ -170,11 +168,14 @@ def _unreadable(text: str, position: int, file: str) -> Problem:
     return Problem(file, line, column, "", f"has a character that YAML does not allow (U+{code:04X})", "Remove it.")
 
 
-def _malformed(wrong: yaml.MarkedYAMLError, file: str) -> Problem:
+def _malformed(text: str, wrong: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = wrong.problem_mark or wrong.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    line = min(line, text.rstrip().count("\n") + 1)  # at its end libyaml counts a line too many
     what = str(wrong.problem or "cannot be read")
-    if "tab" in what:
+    start = wrong.context_mark.line + 1 if wrong.context_mark else line
+    what += f", in what begins in line {start}" if start < line else ""
+    if "tab" in what or (mark and "cannot start any token" in what and text[mark.index : mark.index + 1] == "\t"):
         return Problem(file, line, column, "", "a tab indents this line", "Indent with spaces.")
     if "mapping values are not allowed" in what:
         return Problem(file, line, column, "", 'a second ": " on one line', 'Put the text in quotes: key: "a: b".')

@@ -1,5 +1,4 @@
-"""Recordings, version 1, as a stream of facts: one line at a time, plain or gzip, whatever the size. Never raises for
-what a line holds; what is left out is counted by reason."""
+"""Recordings, version 1, as a stream of facts, plain or gzip; what is wrong is counted by reason and never raised."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
