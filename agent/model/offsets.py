@@ -6,7 +6,10 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-SAMPLES = 240  #: per partition, 16 B each; the older half is thinned when they are full
+SAMPLES = 240  #: per partition, 16 B each; thinned when they are full
+SHARE = (
+    1 / 16
+)  #: a bracket that thinning leaves is no wider than this share of its age: 240 samples reach back for months
 PARTITIONS = 50_000
 IDLE_SECONDS = 86_400.0  #: a partition not seen for so long makes room for a new one
 
@@ -40,11 +43,22 @@ class _History:
         self.times.append(time)
         self.ends.append(end)
 
-    def thin(self) -> None:
-        """Drop every second sample of the older half: what is long ago is known more coarsely, but known."""
-        half = len(self.ends) // 2
-        self.times = self.times[:half:2] + self.times[half:]
-        self.ends = self.ends[:half:2] + self.ends[half:]
+    def thin(self, most: int) -> None:
+        """Drop samples whose neighbours are close together for their age: the past is known coarsely, but known."""
+        share = SHARE
+        while len(self.ends) > most:
+            self._thin(share)
+            share *= 2
+
+    def _thin(self, share: float) -> None:
+        times, now = self.times, self.times[-1]
+        kept = [0]
+        for index in range(1, len(times) - 1):
+            if times[index + 1] - times[kept[-1]] > share * (now - times[index]):
+                kept.append(index)
+        kept.append(len(times) - 1)
+        self.times = array("d", (times[index] for index in kept))
+        self.ends = array("q", (self.ends[index] for index in kept))
 
 
 class EndOffsets:
@@ -74,7 +88,7 @@ class EndOffsets:
             history = self._histories[partition] = _History()
         history.add(time, end)
         if len(history.ends) > self._samples:
-            history.thin()
+            history.thin(self._samples * 3 // 4)
         self._histories.move_to_end(partition)
 
     def _history(self, partition: Hashable, time: float) -> _History | None:

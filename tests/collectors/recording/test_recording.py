@@ -1,0 +1,543 @@
+"""Recordings: the contract's examples, what absence means, sums, ages, masks, and every kind of bad line."""
+
+import gzip
+import io
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.model.facts import Fact, Run, RunState, Sample, Setting, Sighting
+from agent.model.seam import SeamKey
+from collectors.recording.masking import MASK, mask
+from collectors.recording.reader import MAX_LINE, Reader, Reading, looks_like_recording, read
+
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+
+AT = "2026-11-01T00:00:30Z"
+#: The examples of the contract; "at" and the two shortened ids are filled in.
+KAFKA = """
+{"recording": 1, "source": "kafka", "cluster": "prod", "cluster_id": "lDmuA", "at": "2026-11-01T00:00:30Z",
+ "topics": {"orders": {"id": "kq3", "replication": 3,
+            "settings": {"retention.ms": "604800000", "cleanup.policy": "delete", "min.insync.replicas": "2"},
+            "partitions": {"0": {"start": 0, "end": 1200, "stable": 1200, "producers": [{"id": 9, "epoch": 0, "at": "…"}]}}}},
+ "groups": {"billing": {"protocol": "classic", "state": "Stable", "epoch": 7,
+            "members": [{"id": "m-1", "client": "billing-7c9f", "host": "10.0.0.7", "instance": null,
+                         "assigned": [["orders", 0]], "target": [["orders", 0]]}],
+            "committed": {"orders": {"0": 1100}},
+            "age_seconds": {"orders": {"0": 12.5}}}},
+ "broker": {"settings": {"offsets.retention.minutes": "10080", "unclean.leader.election.enable": "false"}}}
+"""  # noqa: E501  # word by word
+CONNECT = """
+{"recording": 1, "source": "connect", "cluster": "prod", "at": "2026-11-01T00:00:30Z", "connectors":
+ {"ledger-sink": {"type": "sink", "config": {"errors.tolerance": "all"}, "state": "RUNNING", "topics": ["orders"],
+                  "tasks": [{"id": 0, "state": "RUNNING", "trace": null}], "offsets": {"orders": {"0": 1200}}}}}
+"""
+REGISTRY = """
+{"recording": 1, "source": "registry", "registry": "main", "at": "2026-11-01T00:00:30Z", "compatibility": "BACKWARD",
+ "mode": "READWRITE", "subjects": {"orders-value": {"compatibility": null, "mode": null,
+              "versions": {"1": {"id": 4, "type": "AVRO", "schema": "{…}", "references": []}}}}}
+"""
+PING = """
+{"recording": 1, "source": "ping", "at": "2026-11-01T00:00:30Z", "slug": "nightly-ledger", "signal": "exit", "code": 0,
+ "rid": null, "body": ""}
+"""
+GATEWAY = """
+{"recording": 1, "source": "gateway", "gateway": "edge", "at": "2026-11-01T00:00:30Z", "routes": {"orders": {
+ "methods": ["POST"], "paths": ["/orders"], "timeout_seconds": {"connect": 60, "read": 60, "write": 60}, "retries": 5,
+ "plugins": ["rate-limiting"]}}}
+"""
+EXAMPLES = {"kafka": KAFKA, "connect": CONNECT, "registry": REGISTRY, "ping": PING, "gateway": GATEWAY}
+
+
+def line(source: str = "kafka", **fields: Any) -> bytes:
+    names: dict[str, Any] = {"gateway": {"gateway": "edge"}, "registry": {"registry": "main"}, "ping": {}}
+    head = {"recording": 1, "source": source, "at": AT} | names.get(source, {"cluster": "prod"})
+    return json.dumps(head | fields).encode()
+
+
+def one(text: bytes | str) -> Reading:
+    [reading] = read([text])
+    return reading
+
+
+def samples(reading: Reading) -> dict[tuple[str, str], float]:
+    return {(str(f.subject), f.name): f.value for f in reading.facts if isinstance(f, Sample)}
+
+
+def told(reading: Reading) -> dict[tuple[str, str], str | None]:
+    return {(str(f.component), f.name): f.value for f in reading.facts if isinstance(f, Setting)}
+
+
+def seen(reading: Reading) -> list[str]:
+    return [str(fact.key) for fact in reading.facts if isinstance(fact, Sighting)]
+
+
+def kafka(ends: dict[str, Any] | None, committed: dict[str, Any], **group: Any) -> bytes:
+    topics = {"orders": {"partitions": {p: {"end": end} for p, end in ends.items()}}} if ends is not None else None
+    return line(topics=topics, groups={"billing": {"committed": {"orders": committed}} | group})
+
+
+ON = "group:prod/billing,topic=prod/orders"
+
+
+@pytest.mark.parametrize("source", EXAMPLES)
+def test_the_examples_of_the_contract_are_read_whole(source: str) -> None:
+    reading = one(EXAMPLES[source].replace("\n", ""))
+    assert (reading.rejected, reading.unknown) == ({}, {})
+    assert reading.at == datetime(2026, 11, 1, 0, 0, 30, tzinfo=UTC)
+    assert reading.source.kind == "source"
+    assert reading.facts
+    assert {fact.at for fact in reading.facts if not isinstance(fact, Run)} <= {reading.at}
+
+
+def test_kafka_tells_lag_age_progress_and_members() -> None:
+    reading = one(KAFKA.replace("\n", ""))
+    assert samples(reading) == {
+        ("topic:prod/orders", "produced"): 1200,
+        (ON, "members"): 1,
+        (ON, "epoch"): 7,
+        (ON, "committed"): 1100,
+        (ON, "behind:0"): 100,
+        (ON, "lag"): 100,
+        (ON, "produced"): 1200,
+        (ON, "age_seconds"): 12.5,
+    }
+    assert told(reading) == {
+        ("source:kafka/prod", "cluster_id"): "lDmuA",
+        ("source:kafka/prod", "offsets.retention.minutes"): "10080",
+        ("source:kafka/prod", "unclean.leader.election.enable"): "false",
+        ("source:kafka/prod", "topics_listed"): "true",
+        ("topic:prod/orders", "retention.ms"): "604800000",
+        ("topic:prod/orders", "cleanup.policy"): "delete",
+        ("topic:prod/orders", "min.insync.replicas"): "2",
+        ("topic:prod/orders", "replication"): "3",
+        ("topic:prod/orders", "id"): "kq3",
+        ("topic:prod/orders", "partitions"): "1",
+        ("group:prod/billing", "protocol"): "classic",
+        ("group:prod/billing", "state"): "Stable",
+    }
+    assert seen(reading) == [
+        "topic:prod/orders",
+        "group:prod/billing",
+        "consumes topic:prod/orders -> group:prod/billing",
+    ]
+    clients = [f.attributes for f in reading.facts if isinstance(f, Sighting) and isinstance(f.key, SeamKey)]
+    assert clients == [{"clients": "billing-7c9f"}]
+    assert "10.0.0.7" not in repr(reading), "hosts are left out"
+
+
+def test_a_section_that_is_absent_yields_nothing() -> None:
+    assert one(line()).facts == ()
+    assert told(one(line(topics={}))) == {("source:kafka/prod", "topics_listed"): "true"}
+    reading = one(kafka(None, {"0": 5}))
+    assert samples(reading) == {(ON, "committed"): 5}
+    assert ("source:kafka/prod", "topics_listed") not in told(reading)
+    assert samples(one(line(groups={"g": {}}))) == {}
+    assert told(one(line(topics={"t": {}}))) == {("source:kafka/prod", "topics_listed"): "true"}
+
+
+def test_no_members_is_told_and_unseen_members_are_not() -> None:
+    assert samples(one(kafka({"0": 5}, {"0": 5}, members=[])))[ON, "members"] == 0
+    assert (ON, "members") not in samples(one(kafka({"0": 5}, {"0": 5})))
+
+
+def test_lag_is_summed_over_the_partitions_seen_and_never_negative() -> None:
+    found = samples(one(kafka({"0": 100, "1": 10, "2": 7, "3": 50}, {"0": 90, "1": 12, "3": 50, "9": 1})))
+    assert found[ON, "lag"] == 10
+    assert (found[ON, "behind:0"], found[ON, "behind:1"], found[ON, "behind:3"]) == (10, 0, 0)
+    assert found[ON, "produced"] == 160, "of the partitions that the group has committed"
+    assert found["topic:prod/orders", "produced"] == 167
+
+
+def test_a_topic_that_was_deleted_is_passed_over() -> None:
+    reading = one(line(topics={}, groups={"billing": {"committed": {"orders": {"0": 3}}}}))
+    assert samples(reading) == {}
+    assert seen(reading) == ["group:prod/billing"]
+
+
+@pytest.mark.parametrize("number", [-1, "5", 1.5, True, [], {}, 2**64])
+def test_a_sum_needs_all_its_parts(number: Any) -> None:
+    reading = one(kafka({"0": 100, "1": 100}, {"0": 90, "1": number}))
+    assert samples(reading) == {("topic:prod/orders", "produced"): 200, (ON, "behind:0"): 10}
+    assert list(reading.rejected.values()) == [1]
+    reading = one(kafka({"0": 100, "1": number}, {"0": 90, "1": 90}))
+    assert samples(reading) == {(ON, "committed"): 180, (ON, "behind:0"): 10}
+
+
+def test_an_age_not_given_comes_from_our_own_samples() -> None:
+    looks = [
+        ("2026-11-01T00:00:00Z", 100, 90),  # behind before we came: unknown
+        ("2026-11-01T00:01:00Z", 200, 150),
+        ("2026-11-01T00:02:00Z", 300, 150),
+        ("2026-11-01T00:03:00Z", 300, 300),
+    ]
+    lines = [kafka({"0": end}, {"0": done}).replace(AT.encode(), at.encode()) for at, end, done in looks]
+    assert [samples(reading).get((ON, "age_seconds")) for reading in read(lines)] == [None, 30, 90, 0]
+
+
+def test_the_age_is_the_highest_and_unknown_where_one_that_is_behind_is_unknown() -> None:
+    def age(**given: Any) -> float | None:
+        return samples(one(kafka({"0": 9, "1": 9, "2": 9}, {"0": 1, "1": 2, "2": 9}, **given))).get((ON, "age_seconds"))
+
+    assert age(age_seconds={"orders": {"0": 5, "1": 70.5}}) == 70.5
+    assert age(age_seconds={"orders": {"0": 5}}) is None
+    assert age(age_seconds={"orders": {"0": -5, "1": 5}}) is None
+    assert age() is None
+
+
+def test_connect_tells_states_masked_settings_and_seams() -> None:
+    config = {
+        "errors.tolerance": "all",
+        "connection.password": "hunter2",
+        "connection.url": "jdbc:postgresql://u:hunter2@h/d",
+        "type": "own",
+        "tasks.max": 2,
+        "topics": "orders",
+    }
+    tasks = [{"id": 0, "state": "RUNNING"}, {"id": 1, "state": "FAILED", "trace": "java.lang: hunter2"}]
+    connector = {"type": "sink", "config": config, "state": "RUNNING", "tasks": tasks}
+    reading = one(line("connect", connectors={"ledger": connector}))
+    found = {name: value for (_, name), value in told(reading).items()}
+    assert found == {
+        "type": "sink",
+        "state": "RUNNING",
+        "task.0.state": "RUNNING",
+        "task.1.state": "FAILED",
+        "tasks": "2",
+        "tasks_failed": "1",
+        "errors.tolerance": "all",
+        "connection.password": MASK,
+        "connection.url": MASK,
+        "config.type": "own",
+        "tasks.max": "2",
+        "topics": "orders",
+    }
+    assert seen(reading) == ["connector:prod/ledger", "consumes topic:prod/orders -> group:prod/connect-ledger"]
+    assert "hunter2" not in repr(reading)
+
+
+def test_a_sink_with_a_group_of_its_own_reads_as_that_group() -> None:
+    config = {"consumer.override.group.id": "mine"}
+    reading = one(line("connect", connectors={"s": {"type": "sink", "config": config, "topics": ["t"]}}))
+    assert "consumes topic:prod/t -> group:prod/mine" in seen(reading)
+
+
+def test_a_source_publishes() -> None:
+    reading = one(line("connect", connectors={"cdc": {"type": "source", "topics": ["a", "b"]}}))
+    assert seen(reading)[1:] == [f"publishes connector:prod/cdc -> topic:prod/{name}" for name in "ab"]
+    reading = one(line("connect", connectors={"x": {"type": "other", "topics": ["a"]}}))
+    assert seen(reading) == ["connector:prod/x"]
+    assert reading.rejected == {"connectors.*.type is neither sink nor source": 1}
+
+
+def test_the_registry_tells_what_is_in_force() -> None:
+    found = told(one(REGISTRY.replace("\n", "")))
+    assert found["subject:main/orders-value", "compatibility"] == "BACKWARD"
+    assert found["subject:main/orders-value", "compatibility_inherited"] == "true"
+    assert found["subject:main/orders-value", "versions"] == "1"
+    assert found["subject:main/orders-value", "version.1.schema"] == "{…}"
+    own = told(one(line("registry", subjects={"s": {"compatibility": "NONE"}})))
+    assert own["subject:main/s", "compatibility"] == "NONE"
+    assert own["subject:main/s", "compatibility_inherited"] == "false"
+    assert ("subject:main/s", "mode_inherited") not in own, "absent was not observed"
+    unknown = told(one(line("registry", subjects={"s": {"compatibility": None}})))
+    assert ("subject:main/s", "compatibility") not in unknown, "inherited from what was not read"
+
+
+def ping(at: str, signal: str, code: int | None = None, rid: str | None = None) -> bytes:
+    return line("ping", slug="ledger", signal=signal, code=code, rid=rid, body="hunter2").replace(
+        AT.encode(), at.encode()
+    )
+
+
+def runs(*lines: bytes) -> list[Run]:
+    return [fact for reading in read(lines) for fact in reading.facts if isinstance(fact, Run)]
+
+
+def test_pings_become_runs() -> None:
+    start, end = runs(ping("2026-11-01T02:00:00Z", "start"), ping("2026-11-01T02:10:00Z", "exit", 3))
+    assert (start.state, end.state, end.exit_code) == (RunState.RUNNING, RunState.FAILED, 3)
+    assert start.run == end.run
+    assert (end.started, end.ended) == (start.started, datetime(2026, 11, 1, 2, 10, tzinfo=UTC))
+    assert str(end.job) == "job:cron/ledger"
+    assert "hunter2" not in repr(end)
+
+
+def test_a_run_id_keeps_overlapping_runs_apart() -> None:
+    found = runs(
+        ping("2026-11-01T02:00:00Z", "start", rid="a"),
+        ping("2026-11-01T02:01:00Z", "start", rid="b"),
+        ping("2026-11-01T02:02:00Z", "success", rid="a"),
+        ping("2026-11-01T02:03:00Z", "fail", rid="b"),
+        ping("2026-11-01T02:04:00Z", "log", rid="b"),
+    )
+    assert [(run.run, run.state.value) for run in found] == [
+        ("a", "running"),
+        ("b", "running"),
+        ("a", "succeeded"),
+        ("b", "failed"),
+    ]
+
+
+def test_a_bad_ping_is_counted() -> None:
+    assert one(line("ping", slug="x", signal="boom")).rejected == {"signal is unknown": 1}
+    assert one(line("ping", slug="x", signal="exit")).rejected == {"code is missing": 1}
+    assert one(line("ping", signal="exit", code=0)).rejected == {"slug is missing": 1}
+
+
+def test_a_gateway_tells_how_its_routes_are_set_up() -> None:
+    reading = one(line("gateway", routes={"r": {"methods": ["GET", "post"], "paths": ["/a"], "retries": 0}, "s": {}}))
+    assert seen(reading) == ["route:edge GET /a", "route:edge POST /a", "route:edge ANY /"]
+    assert told(reading)["route:edge GET /a", "retries"] == "0"
+    assert ("route:edge ANY /", "retries") not in told(reading)
+
+
+BAD = {
+    "line is no JSON": [b"{", b"nope", b"\xff\xfe", b'{"recording": 1, "x": NaN}', b"[" * 100_000, b'{"a": "\\ud800"}'],
+    "line is no object": [b"[]", b"1", b'"x"', b"null"],
+    "line is no recording": [b"{}", b'{"source": "kafka"}'],
+    "line is of another version": [
+        b'{"recording": 2, "source": "kafka"}',
+        b'{"recording": "1", "source": "kafka"}',
+        b'{"recording": true, "source": "kafka"}',
+    ],
+    "source is unknown": [b'{"recording": 1}', b'{"recording": 1, "source": "x"}', b'{"recording": 1, "source": []}'],
+    "time has no zone": [line(at="2026-11-01T00:00:30")],
+    "no time": [line(at=None)],
+    "time is not RFC 3339": [
+        line(at="2026-13-01T00:00:00Z"),
+        line(at="today"),
+        line(at=5),
+        line(at="0001-01-01T00:00:00+23:59"),
+    ],
+    "cluster is missing": [line(cluster=None), line(cluster=""), line(cluster=5)],
+    "gateway is missing": [line("gateway", gateway=None)],
+    "line is longer than 16 MiB": [b'{"recording": 1, "x": "' + b"x" * MAX_LINE + b'"}'],
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_bad_line_is_counted_by_reason_and_never_fatal(reason: str) -> None:
+    reader = Reader()
+    readings = list(reader.read([*BAD[reason], line()]))
+    assert len(readings) == 1
+    assert reader.tally.rejected == {reason: len(BAD[reason])}
+
+
+@pytest.mark.parametrize("at", ["2026-11-01T01:00:30+01:00", "2026-11-01t00:00:30z", "2026-11-01T00:00:30.000000000Z"])
+def test_a_time_with_any_zone_is_the_same_instant(at: str) -> None:
+    assert one(line(at=at)).at == datetime(2026, 11, 1, 0, 0, 30, tzinfo=UTC)
+
+
+def test_unknown_fields_are_kept_out_and_counted() -> None:
+    topics = {name: {"colour": 1, "partitions": {"0": {"end": 1, "x": 2}}} for name in "ab"}
+    reader = Reader()
+    [reading] = reader.read([line(topics=topics, shares={}, groups={"g": {"y": 1, "members": [{"z": 1}]}})])
+    assert reading.unknown == {
+        "topics.*.colour": 2,
+        "topics.*.partitions.*.x": 2,
+        "groups.*.y": 1,
+        "groups.*.members.*.z": 1,
+        "shares": 1,
+    }
+    assert reader.tally.unknown == reading.unknown
+
+
+def test_what_is_told_apart_is_bounded() -> None:
+    reader = Reader()
+    list(reader.read(line(**{f"x{number}": 1}) for number in range(1000)))
+    assert len(reader.tally.unknown) <= 201
+    assert sum(reader.tally.unknown.values()) == 1000
+
+
+def test_blank_lines_are_none() -> None:
+    reader = Reader()
+    assert len(list(reader.read([b"\n", b"  \n", line() + b"\r\n"]))) == 1
+    assert reader.tally.rejected == {}
+
+
+def test_plain_and_gzip_files_read_the_same(tmp_path: Path) -> None:
+    text = b"\n".join(example.replace("\n", "").encode() for example in EXAMPLES.values())
+    (tmp_path / "a.ndjson").write_bytes(text)
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(text))
+    assert list(Reader().read_file(tmp_path / "a.ndjson")) == list(Reader().read_file(tmp_path / "b.ndjson.gz"))
+    assert list(Reader().read_file(tmp_path / "a.ndjson"))
+
+
+def test_a_cut_or_broken_gzip_keeps_what_came_before(tmp_path: Path) -> None:
+    import random
+
+    text = b"".join(line(cluster=str(random.Random(n).random())) + b"\n" for n in range(2000))  # a fixed seed
+    whole = gzip.compress(text)
+    for broken in (whole[: len(whole) // 2], whole[:5000] + b"\0" * 50 + whole[5050:], whole + b"rubbish"):
+        (tmp_path / "x.gz").write_bytes(broken)
+        reader = Reader()
+        assert list(reader.read_file(tmp_path / "x.gz"))
+        assert reader.tally.rejected["gzip is broken or cut off"] == 1
+
+
+def test_a_huge_line_is_never_held(tmp_path: Path) -> None:
+    stream = io.BytesIO(b"x" * (3 * MAX_LINE) + b"\n" + line() + b"\n")
+    reader = Reader()
+    pieces = list(reader.split(stream))
+    assert [len(piece) for piece in pieces] == [MAX_LINE + 1, len(line()) + 1]
+    assert len(list(reader.read(pieces))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("connection.password", "x"),
+        ("ssl.keystore.password", "changeit"),
+        ("aws.secret.access.key", "abc"),
+        ("sasl.jaas.config", "x"),
+        ("basic.auth.user.info", "u:p"),
+        ("api_key", "abc"),
+        ("auth.token", "abc"),
+        ("azure.sas-token", "abc"),
+        ("query", "select * from t where mail = 'a@b.c'"),
+        ("anything", "jdbc:mysql://root:pw@h/d"),
+        ("anything", "mongodb+srv://user@h/d"),
+        ("anything", "jdbc:sqlserver://h;user=u;password=p"),
+        ("anything", "-----BEGIN PRIVATE KEY-----\nabc"),
+        ("anything", "eyJhbGciOiJI.eyJzdWIiOiIx.abc"),
+        ("anything", 'org.apache.kafka.common.security.plain.PlainLoginModule required username="u";'),
+        ("anything", "AKIAIOSFODNN7EXAMPLE"),
+        ("headers", "Authorization: Bearer abcdefgh12"),
+        ("anything", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+        ("anything", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(name: str, value: str) -> None:
+    assert mask(name, value) == MASK
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("errors.deadletterqueue.topic.name", "orders.dlq"),
+        ("connector.class", "io.confluent.connect.jdbc.JdbcSinkConnector"),
+        ("connection.url", "jdbc:postgresql://db:5432/shop"),
+        ("topics", "orders,customers.v2,invoices-2026"),
+        ("key.converter", "org.apache.kafka.connect.storage.StringConverter"),
+        ("connection.password", "${file:/opt/secrets:password}"),
+        ("connection.password", ""),
+        ("pk.mode", "record_key"),
+        ("errors.retry.timeout", "-1"),
+        ("key.converter.schemas.enable", "false"),
+        ("sasl.oauthbearer.token.endpoint.url", "https://idp/token"),
+        ("retention.ms", "604800000"),
+        ("tokenizer", "standard"),
+        ("message.key.columns", "shop.orders:id"),
+        ("primary.key.fields", "id"),
+    ],
+)
+def test_what_is_no_secret_stays_readable(name: str, value: str) -> None:
+    assert mask(name, value) == value
+
+
+def test_a_recording_is_known_by_its_content() -> None:
+    assert looks_like_recording(line())
+    assert looks_like_recording(b'{"recording": 9, "source": "x"}')
+    assert not looks_like_recording(b'{"resourceSpans": []}')
+    assert not looks_like_recording(b"workflows:")
+
+
+def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
+    found = set()
+    for fact in facts:
+        kind = type(fact).__name__.lower()
+        name = re.sub(r"\d+", "#", getattr(fact, "name", ""))
+        found.add((kind, name))
+    return found
+
+
+def test_the_readme_names_every_fact_and_nothing_else() -> None:
+    root = Path(__file__).parents[3]
+    text = (root / "collectors" / "recording" / "README.md").read_text()
+    rows = re.findall(r"^\| (\w+) \| ([^|]+) \| (\w+) \| ([^|]*)\|", text, re.MULTILINE)
+    wanted = {
+        (source, kind, re.sub(r"<\w+>", "#", name.strip(" `"))) for source, _, kind, name in rows if source != "source"
+    }
+    plain = {(source, kind, name) for source, kind, name in wanted if name != "*any*"}
+    config = {"consumer.override.group.id": "x"}
+    more = [
+        line("connect", connectors={"c": {"type": "source", "topics": ["t"], "config": config}}),
+        line("registry", compatibility="NONE", mode="READWRITE", subjects={}),
+    ]
+    lines = [*(example.replace("\n", "").encode() for example in EXAMPLES.values()), *more]
+    emitted = {
+        (reading.source.name.partition("/")[0], kind, name)
+        for reading in read(lines)
+        for kind, name in _names(reading.facts)
+    }
+    free = {(source, kind) for source, kind, name in wanted if name == "*any*"}
+    assert plain <= emitted, plain - emitted
+    own = {"retention.ms", "cleanup.policy", "min.insync.replicas", "offsets.retention.minutes"}
+    own |= {"unclean.leader.election.enable", "errors.tolerance", "consumer.override.group.id"}
+    extra = {(source, kind, name) for source, kind, name in emitted - plain if name not in own}
+    assert not extra
+    assert free == {("kafka", "setting"), ("connect", "setting")}
+
+
+ANY: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.sampled_from("0123"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = [
+    "topics",
+    "groups",
+    "broker",
+    "cluster_id",
+    "connectors",
+    "subjects",
+    "compatibility",
+    "mode",
+    "slug",
+    "signal",
+    "code",
+    "rid",
+    "body",
+    "routes",
+    "partitions",
+    "committed",
+    "age_seconds",
+    "members",
+    "settings",
+    "config",
+    "tasks",
+    "versions",
+    "timeout_seconds",
+    "type",
+    "state",
+    "protocol",
+    "epoch",
+    "end",
+]
+TREE: st.SearchStrategy[Any] = st.recursive(
+    ANY, lambda inner: st.dictionaries(st.sampled_from([*FIELDS, "orders", "0"]), inner, max_size=4), max_leaves=20
+)
+
+
+@CALM
+@given(
+    st.sampled_from(["kafka", "connect", "registry", "ping", "gateway"]), st.dictionaries(st.sampled_from(FIELDS), TREE)
+)
+def test_no_line_crashes_the_reader(source: str, fields: dict[str, Any]) -> None:
+    for reading in read([line(source, **fields)]):
+        assert all("\0" not in repr(fact).replace("\\x00", "\0") for fact in reading.facts)
+
+
+@CALM
+@given(st.binary() | st.text())
+def test_no_bytes_crash_the_reader(data: bytes | str) -> None:
+    assert list(read([data])) == []
