@@ -12,8 +12,8 @@ from typing import Any
 
 from agent import __version__, telemetry
 from agent.app.journalling import Memory, lock, remember
-from agent.app.wiring import catalogue, decoder, thresholds
-from agent.config import Secret, Settings, load_workflows
+from agent.app.wiring import catalogue, declared_by, decoder, thresholds
+from agent.config.settings import Settings
 from agent.engine.round import Outcomes, Rounds
 from agent.ingest.journal import JournalBrokenError
 from agent.measure.timings import Timings
@@ -40,10 +40,7 @@ def now() -> datetime:
 
 def store_url(settings: Settings) -> str:
     """Where the store is."""
-    url = settings.store.url
-    if url is None:
-        return f"sqlite:///{settings.data_dir / 'seamwatch.db'}"
-    return url.reveal() if isinstance(url, Secret) else url
+    return settings.store.url.reveal() or f"sqlite:///{settings.data_dir / 'seamwatch.db'}"
 
 
 @dataclass(slots=True)
@@ -70,7 +67,7 @@ class Parts:
 def assemble(settings: Settings) -> Parts:
     """Open everything; raise StoreError or ConfigError with what to do."""
     handle = lock(settings.data_dir)
-    declared = load_workflows(settings.workflows) if settings.workflows else Declarations()
+    declared = declared_by(settings)
     changed = thresholds(settings)
     store = open_store(store_url(settings))
     spans = decoder(settings)
@@ -272,7 +269,8 @@ def figures(parts: Parts) -> telemetry.Figures:
 def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
     """Bind both doors; with `next_free` a taken port gives way to the next one. Raise OSError where none is free."""
     sockets: dict[str, socket.socket] = {}
-    for name, (host, port) in (("otlp", settings.listen.otlp), ("web", settings.listen.web)):
+    for name, wanted in (("otlp", settings.listen.otlp), ("web", settings.listen.web)):
+        host, port = wanted.host, wanted.port
         tries = range(port, port + 50) if next_free else range(port, port + 1)
         for number in tries:
             try:

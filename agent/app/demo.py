@@ -10,8 +10,7 @@ import click
 from agent.app.agent import Parts
 from agent.app.inputs import find
 from agent.app.replay import Replay
-from agent.app.wiring import catalogue, decoder, thresholds
-from agent.config import parse_workflows
+from agent.app.wiring import catalogue, declared_in, decoder, thresholds
 from agent.engine.round import Rounds
 from agent.ingest.aggregator import Aggregator
 
@@ -21,7 +20,7 @@ def replay(parts: Parts, paths: Sequence[Path], every: timedelta) -> None:
     spans = decoder(parts.settings)
     inputs = find(paths, spans)
     if inputs.workflows:
-        parts.declared = parse_workflows(inputs.workflows)
+        parts.declared = declared_in(inputs.workflows)
     rounds = Rounds(parts.store, catalogue(), parts.declared, thresholds=thresholds(parts.settings))
     shown = sys.stderr.isatty()
 

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
-from collectors.recording import Reading, RecordingReader, looks_like_recording
 
-from agent.config import looks_like_workflow
+from agent.config.workflow import looks_like_workflow
 from agent.model.columns import SpanColumns
 from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
 from collectors.otlp.json import parse as parse_json
+from collectors.recording.reader import Reader, Reading, looks_like_recording
 
 MOST_BYTES = 64 << 20  #: of one file that is read whole
 _REJECTED = ("bad id", "bad time")
@@ -192,16 +192,11 @@ def _requests(entries: list[tuple[datetime, int, Path, Input]], decoder: Decoder
 
 
 def _recording(path: Path, source: Input) -> Iterator[Happened]:
-    reader = RecordingReader()
+    reader = Reader()
     latest: datetime | None = None
-    with path.open("rb") as file:
-        magic = file.read(2)
-    with gzip.open(path) if magic == b"\x1f\x8b" else path.open("rb") as lines:
-        for number, line in enumerate(lines):
-            reading = reader.read(line)
-            if reading is not None:
-                latest = reading.at if latest is None else max(latest, reading.at)
-                yield Happened(latest, number, reading)
+    for number, reading in enumerate(reader.read_file(path)):
+        latest = reading.at if latest is None else max(latest, reading.at)
+        yield Happened(latest, number, reading)
     source.facts += reader.facts
-    for reason, count in reader.rejected.items():
+    for reason, count in reader.tally.rejected.items():
         source.reject(reason, count)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from agent.config import Settings
+from agent.config.settings import Settings
 from agent.ingest.aggregator import Aggregator
 from agent.ingest.intake import Intake
 from agent.ingest.journal import Journal, Recovered

@@ -1,13 +1,18 @@
 """Virtual time: what happened is folded in the order of arrival, and judged every so often, as the live agent would."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from agent.app.inputs import Happened
 from agent.engine.round import Outcomes, Rounds
 from agent.ingest.aggregator import Aggregator
 from agent.model.columns import SpanColumns
+from agent.model.facts import Alias, Run, Sample, Setting, Sighting
+from agent.model.flush import Counted
 from agent.store.store import Store
+from collectors.recording.reader import Reading
 
 STRETCH = timedelta(hours=48)
 SETTLE = timedelta(minutes=2)
@@ -35,6 +40,7 @@ class Replay:
         self.now: datetime | None = None
         self.count = 0
         self._due: datetime | None = None
+        self._facts: Counter[str] = Counter()
 
     def run(self, happened: Iterable[Happened]) -> None:
         """Take everything in; rounds happen on the way."""
@@ -63,11 +69,19 @@ class Replay:
         if isinstance(one.what, SpanColumns):
             self._aggregator.take(self._aggregator.fold(one.what, one.at))
         else:
-            reading = one.what
-            self._store.record(reading.samples, reading.settings, reading.runs, reading.sightings)
-            for alias in reading.aliases:
-                self._store.add_alias(alias)
-            self._store.touch_source(f"recording/{reading.source}", one.at, fact_at=one.at)
+            self._keep(one.what, one.at)
+
+    def _keep(self, reading: Reading, at: datetime) -> None:
+        by_kind: dict[type, list[Any]] = {}
+        for fact in reading.facts:
+            by_kind.setdefault(type(fact), []).append(fact)
+        self._store.record(*(by_kind.get(kind, ()) for kind in (Sample, Setting, Run, Sighting)))
+        for alias in by_kind.get(Alias, ()):
+            self._store.add_alias(alias)
+        source = f"recording/{reading.source.name}"
+        self._facts[source] += len(reading.facts)
+        counted = [Counted(source, "", self._facts[source], "received")]
+        self._store.touch_source(source, at, fact_at=at, counted=counted)
 
     def flush(self) -> None:
         """Hand what was folded to the store, and roll up what has closed."""

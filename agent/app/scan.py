@@ -10,11 +10,10 @@ from typing import Any
 
 from agent.app.inputs import Input, Inputs, find
 from agent.app.replay import Progress, Replay, stretches
-from agent.app.wiring import catalogue, decoder, thresholds
-from agent.config import Settings, parse_workflows
+from agent.app.wiring import catalogue, declared_in, decoder, thresholds
+from agent.config.settings import Settings
 from agent.engine.round import Outcomes, Rounds
 from agent.ingest.aggregator import Aggregator
-from agent.model.declared import Declarations
 from agent.model.facts import Column
 from agent.model.finding import Finding, Signal
 from agent.model.seam import SeamKey
@@ -138,7 +137,7 @@ def scan(
     """Judge everything below some paths; raise ConfigError for a workflow file with mistakes."""
     spans = decoder(settings)
     inputs = find(paths, spans)
-    declared = parse_workflows(inputs.workflows) if inputs.workflows else Declarations()
+    declared = declared_in(inputs.workflows)
     result = Scan(inputs)
     with tempfile.TemporaryDirectory(prefix="seamwatch-scan-") as folder:
         one: Replay | None = None

@@ -147,7 +147,7 @@ _RECORDING: dict[str, Any] = {
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of `config`, `workflow`, `recording` or `scan`."""
     if name in ("config", "workflow"):
-        from agent.config import schema as declared
+        from agent.config.workflow import schema as declared
 
         return declared(name)
     found = {"scan": _SCAN, "recording": _RECORDING}[name]

@@ -1,16 +1,55 @@
-"""Names the plugins: which collectors and rules there are, and how settings reach them."""
+"""Names the plugins, and turns what the configuration says into what the rooms take."""
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import rules
-from agent.config import ConfigError, Problem, Settings
+from agent.config import load as loading
+from agent.config import workflow
+from agent.config.problem import Problem
+from agent.config.settings import Settings
 from agent.engine.catalogue import discover
 from agent.engine.round import configured
+from agent.model.declared import Declarations
 from agent.model.rule import Rule
 from collectors.otlp.conventions import Names
 from collectors.otlp.decode import Decoder
+
+
+class ConfigError(Exception):
+    """The configuration or a declaration has mistakes: all of them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} mistakes in the configuration")
+        self.problems = tuple(problems)
+
+
+def settings_of(config_path: Path | None) -> Settings:
+    """The settings in force; raise ConfigError with every mistake."""
+    found = loading.load(config_path, os.environ)
+    if isinstance(found, tuple):
+        raise ConfigError(found)
+    return found
+
+
+def declared_by(settings: Settings) -> Declarations:
+    """What the configured workflow files declare; raise ConfigError with every mistake."""
+    return _good(workflow.load(settings.workflows, settings.base)) if settings.workflows else Declarations()
+
+
+def declared_in(texts: Sequence[tuple[str, str]]) -> Declarations:
+    """What some texts declare, by file name; raise ConfigError with every mistake."""
+    return _good(workflow.declare(texts)) if texts else Declarations()
+
+
+def _good(result: tuple[Declarations, tuple[Problem, ...]]) -> Declarations:
+    declared, problems = result
+    if problems:
+        raise ConfigError(problems)
+    return declared
 
 
 @lru_cache(maxsize=1)
@@ -23,8 +62,7 @@ def decoder(settings: Settings | None) -> Decoder:
     """The decoder of traces, with the names that the configuration gives."""
     if settings is None:
         return Decoder()
-    clusters = {cluster_id: name for name, cluster_id in settings.clusters.items() if cluster_id}
-    return Decoder(Names(clusters=clusters, databases=dict(settings.databases)))
+    return Decoder(Names(clusters=settings.cluster_names(), databases=settings.server_aliases()))
 
 
 def thresholds(settings: Settings | None) -> Mapping[str, Mapping[str, Any]]:
@@ -34,24 +72,14 @@ def thresholds(settings: Settings | None) -> Mapping[str, Mapping[str, Any]]:
     known = {rule.id: rule for rule in catalogue()}
     problems = []
     for rule_id, changed in settings.rules.items():
-        where = settings.origins.get(f"rules.{rule_id}", "configuration")
+        key = f"rules.{rule_id}"
+        if rule_id not in known:
+            problems.append(settings.problem(key, f'there is no rule "{rule_id}"', f"There are {', '.join(known)}."))
+            continue
         try:
-            if rule_id not in known:
-                problems.append(_problem(where, rule_id, f'there is no rule "{rule_id}"', ", ".join(known)))
-            else:
-                configured(known[rule_id], changed)
+            configured(known[rule_id], changed)
         except ValueError as problem:
-            problems.append(_problem(where, rule_id, str(problem), ""))
+            problems.append(settings.problem(key, str(problem)))
     if problems:
-        raise ConfigError(tuple(problems))
+        raise ConfigError(problems)
     return settings.rules
-
-
-def _problem(where: str, rule_id: str, what: str, hint: str) -> Problem:
-    file, _, line = where.rpartition(":")
-    return Problem(file or where, int(line) if line.isdigit() else 0, 0, f"rules.{rule_id}", what, hint)
-
-
-def chosen(rule_ids: Sequence[str]) -> tuple[Rule, ...]:
-    """Some rules by ID, or all."""
-    return tuple(rule for rule in catalogue() if not rule_ids or rule.id in rule_ids)

@@ -85,7 +85,7 @@ def main(args: Sequence[str] | None = None) -> Any:
 
 def _told(problem: Exception) -> int:
     """Tell an error that is ours in one line (or one a problem); raise any other."""
-    from agent.config import ConfigError
+    from agent.app.wiring import ConfigError
     from agent.store.engine import StoreError, StoreProblem
 
     if isinstance(problem, ConfigError):

@@ -1,6 +1,5 @@
 """What several commands share: the configuration option, durations, tables."""
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -8,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from agent.config import Settings, load
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h|d)?$")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
@@ -36,11 +33,6 @@ def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--config", "config_path", type=kind, help="Configuration [default: seamwatch.yaml if there].")(
         function
     )
-
-
-def settings_of(config_path: Path | None) -> Settings:
-    """The settings in force; raise ConfigError with every mistake."""
-    return load(config_path, os.environ)
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:

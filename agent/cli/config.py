@@ -1,11 +1,14 @@
 """`seamwatch config` and `seamwatch schema`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import config_option, settings_of, table
+from agent.cli.common import config_option, table
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
 
 
 @click.group()
@@ -18,20 +21,12 @@ def config() -> None:
 @config_option
 def show(origin: bool, config_path: Path | None) -> int:
     """Every setting with its value; secrets are never shown."""
-    settings = settings_of(config_path)
-    rows = [[name, _shown(settings, name), settings.origins[name]] for name in sorted(settings.origins)]
+    rows = [[key, value, str(origin_of)] for key, value, origin_of in _settings_of(config_path).listing()]
     if origin:
         click.echo(table(rows, ["setting", "value", "from"]))
     else:
         click.echo(table([row[:2] for row in rows], ["setting", "value"]))
     return 0
-
-
-def _shown(settings: Any, name: str) -> str:
-    value = settings
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else getattr(value, part, None)
-    return str(value)
 
 
 @click.command()
@@ -44,3 +39,9 @@ def schema(name: str) -> int:
 
     click.echo(orjson.dumps(find(name), option=orjson.OPT_INDENT_2).decode())
     return 0
+
+
+def _settings_of(config_path: Path | None) -> "Settings":
+    from agent.app.wiring import settings_of
+
+    return settings_of(config_path)

@@ -1,10 +1,14 @@
 """`seamwatch db`: the store's schema."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import config_option, settings_of
+from agent.cli.common import config_option
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
 
 
 @click.group()
@@ -19,7 +23,7 @@ def upgrade(config_path: Path | None) -> int:
     from agent.app.agent import store_url
     from agent.store.engine import Database, newest, upgrade
 
-    database = Database(store_url(settings_of(config_path)))
+    database = Database(store_url(_settings_of(config_path)))
     if database.path is not None:
         database.path.parent.mkdir(parents=True, exist_ok=True)
     upgrade(database)
@@ -35,7 +39,7 @@ def downgrade(revision: str, config_path: Path | None) -> int:
     from agent.app.agent import store_url
     from agent.store.engine import Database, downgrade
 
-    database = Database(store_url(settings_of(config_path)))
+    database = Database(store_url(_settings_of(config_path)))
     downgrade(database, revision)
     click.echo(f"{database.place} is at revision {revision}.")
     return 0
@@ -48,7 +52,13 @@ def status(config_path: Path | None) -> int:
     from agent.app.agent import store_url
     from agent.store.engine import Database, newest, revision
 
-    database = Database(store_url(settings_of(config_path)))
+    database = Database(store_url(_settings_of(config_path)))
     found = revision(database)
     click.echo(f"{database.place} is at revision {found or 'none'}; this version needs {newest()}.")
     return 0 if found == newest() else 3
+
+
+def _settings_of(config_path: Path | None) -> "Settings":
+    from agent.app.wiring import settings_of
+
+    return settings_of(config_path)

@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, config_option, settings_of
+from agent.cli.common import Duration, config_option
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
 
 
 @click.group()
@@ -19,7 +23,7 @@ def _say(config_path: Path | None, fingerprint: str, word: str, **said: object) 
     from agent.store.store import open_store
 
     now = datetime.now(UTC)
-    store = open_store(store_url(settings_of(config_path)), create=False)
+    store = open_store(store_url(_settings_of(config_path)), create=False)
     told = store.say(fingerprint, Said(Disposition(word), at=now, **said), now)  # type: ignore[arg-type]  # by keyword
     store.close()
     if told is None:
@@ -76,3 +80,9 @@ def waive(fingerprint: str, owner: str, reason: str, until: datetime, config_pat
     if end <= datetime.now(UTC):
         raise click.UsageError(f"A waiver ends in the future; {end:%Y-%m-%d} is over.")
     return _say(config_path, fingerprint, "waived", owner=owner, reason=reason, until=end)
+
+
+def _settings_of(config_path: Path | None) -> "Settings":
+    from agent.app.wiring import settings_of
+
+    return settings_of(config_path)

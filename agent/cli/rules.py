@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.common import config_option, settings_of, table
+from agent.cli.common import config_option, table
 
 if TYPE_CHECKING:
+    from agent.config.settings import Settings
     from agent.model.rule import Rule
     from agent.model.verdict import Verdict
 
@@ -74,26 +75,22 @@ def explain(rule_id: str, subject: str | None, config_path: Path | None) -> int:
 
 def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
     from agent.app.agent import store_url
-    from agent.app.wiring import thresholds
-    from agent.config import load_workflows
+    from agent.app.wiring import declared_by, thresholds
     from agent.engine.round import Rounds
-    from agent.model.declared import Declarations
     from agent.model.seam import SubjectRef
-    from agent.model.subjects import Context
     from agent.store.store import open_store
 
     try:
         wanted = SubjectRef.parse(text)
     except ValueError as problem:
         raise click.UsageError(str(problem)) from problem
-    settings = settings_of(config_path)
+    settings = _settings_of(config_path)
     store = open_store(store_url(settings), create=False)
-    declared = load_workflows(settings.workflows) if settings.workflows else Declarations()
-    rounds = Rounds(store, [rule], declared, thresholds=thresholds(settings))
+    rounds = Rounds(store, [rule], declared_by(settings), thresholds=thresholds(settings))
     judged = rounds.judge(datetime.now(UTC) - settings.rounds.settle)
     store.close()
     for _, subject, verdict in judged:
-        if isinstance(subject, Context) and subject.ref == wanted:  # type: ignore[attr-defined]  # every subject has it
+        if not isinstance(subject, SubjectRef) and subject.ref == wanted:
             click.echo(_told(verdict))
             return 0
     click.echo(
@@ -118,3 +115,9 @@ def _told(verdict: "Verdict") -> str:
     lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
     lines += [f"  to judge it: {hint}" for hint in verdict.learn]
     return "\n".join(lines)
+
+
+def _settings_of(config_path: Path | None) -> "Settings":
+    from agent.app.wiring import settings_of
+
+    return settings_of(config_path)

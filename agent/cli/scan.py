@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, config_option, settings_of, table
+from agent.cli.common import Duration, config_option, table
 
 if TYPE_CHECKING:
     from agent.app.scan import Scan
+    from agent.config.settings import Settings
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -48,7 +49,7 @@ def scan(
         paths,
         every=every,
         as_of=as_of.replace(tzinfo=UTC) if as_of else None,
-        settings=settings_of(config_path),
+        settings=_settings_of(config_path),
         progress=_progress if sys.stderr.isatty() else None,
     )
     if sys.stderr.isatty():
@@ -91,3 +92,9 @@ def _table(result: "Scan") -> str:
         f"{counts['blind']} cannot be judged."
     )
     return "\n".join(lines)
+
+
+def _settings_of(config_path: Path | None) -> "Settings":
+    from agent.app.wiring import settings_of
+
+    return settings_of(config_path)

@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, config_option, settings_of
+from agent.cli.common import Duration, config_option
+
+if TYPE_CHECKING:
+    from agent.config.settings import Settings
 
 
 @click.command()
@@ -25,7 +29,7 @@ def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, ne
     from agent.app.agent import assemble, listen, run
     from agent.app.logs import configure
 
-    settings = settings_of(config_path)
+    settings = _settings_of(config_path)
     configure(settings.log.level, settings.log.format)
     parts = assemble(settings)
     sockets = listen(settings, next_free=next_free_port)
@@ -37,3 +41,9 @@ def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, ne
         host, port = sockets[name].getsockname()[:2]
         click.echo(f"{what} on http://{host}:{port}")
     return run(settings, parts, sockets)
+
+
+def _settings_of(config_path: Path | None) -> "Settings":
+    from agent.app.wiring import settings_of
+
+    return settings_of(config_path)

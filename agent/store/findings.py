@@ -226,3 +226,10 @@ def counts(connection: Connection) -> dict[tuple[str, Outcome], int]:
     """Verdicts of the last round by rule and outcome."""
     rows = connection.execute(select(schema.verdict_counts))
     return {(row.rule, Outcome(row.outcome)): row.verdicts for row in rows}
+
+
+def outcomes(connection: Connection) -> list[tuple[str, SubjectRef, Outcome]]:
+    """Rule, subject and outcome of every verdict of the last round, without its claims."""
+    table = schema.verdicts
+    rows = connection.execute(select(table.c.rule, table.c.subject, table.c.outcome))
+    return [(row.rule, subject_of(row.subject), Outcome(row.outcome)) for row in rows]

@@ -317,6 +317,11 @@ class Store(Notes):
         with self.database.read() as connection:
             return findings.verdicts(connection, rule=rule, subject=subject, outcome=outcome)
 
+    def outcomes(self) -> list[tuple[str, SubjectRef, Outcome]]:
+        """Rule, subject and outcome of every verdict of the last round, without its claims."""
+        with self.database.read() as connection:
+            return findings.outcomes(connection)
+
     def verdict_counts(self) -> dict[tuple[str, Outcome], int]:
         """Verdicts of the last round by rule and outcome."""
         with self.database.read() as connection:

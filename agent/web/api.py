@@ -1,0 +1,198 @@
+"""The pages' data as JSON under /api/v1, from the same views."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+
+from agent.model.facts import Column
+from agent.model.finding import Finding
+from agent.model.rule import Rule
+from agent.model.verdict import Claim, Verdict
+from agent.web.pages import RANGES, headline
+from agent.web.status import Status
+from agent.web.views import SeamView, Views
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    return {"claim": claim.claim, "saw": claim.saw, "fails": claim.fails, "truth": claim.truth}
+
+
+def finding(found: Finding, mark: str) -> dict[str, Any]:
+    """A finding, as the scan's contract has it and more."""
+    said = found.said
+    return {
+        "rule": found.rule,
+        "subject": found.subject.as_dict(),
+        "severity": found.severity.value,
+        "evidence": found.evidence.value,
+        "state": found.signal.value,
+        "urgency": {"page": "act now", "fix": "fix", "tidy": "tidy"}[mark],
+        "opened": _time(found.opened),
+        "resolved": _time(found.resolved),
+        "says": found.says,
+        "claims": [_claim(claim) for claim in found.claims],
+        "show": dict(found.show),
+        "owner": found.owner,
+        "known_at_attach": found.known_at_attach,
+        "flapping": found.flapping,
+        "said": {
+            "disposition": said.disposition.value,
+            "owner": said.owner,
+            "reason": said.reason,
+            "until": _time(said.until),
+        },
+        "fingerprint": found.fingerprint,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "outcome": verdict.outcome.value,
+        "says": verdict.says,
+        "why_not": verdict.why_not,
+        "reason": verdict.reason.value if verdict.reason else None,
+        "missing": list(verdict.missing),
+        "learn": list(verdict.learn),
+        "claims": [_claim(claim) for claim in verdict.claims],
+    }
+
+
+def _seam(view: SeamView) -> dict[str, Any]:
+    values = view.values or (0,) * len(Column)
+    return {
+        "id": view.row.id,
+        "kind": view.key.kind,
+        "source": str(view.key.source),
+        "target": str(view.key.target),
+        "paradigm": view.paradigm,
+        "state": {"page": "act now", "good": "healthy", "blind": "not judged"}.get(view.mark, view.mark),
+        "first_seen": _time(view.row.first_seen),
+        "last_seen": _time(view.row.last_seen),
+        "day": {column.name.lower(): values[column] for column in Column},
+        "attributes": dict(view.row.attributes),
+        "findings": [found.finding.fingerprint for found in view.findings],
+    }
+
+
+def rule(found: Rule) -> dict[str, Any]:
+    """A rule with its thresholds."""
+    thresholds = {
+        name: value.total_seconds() if isinstance(value, timedelta) else value
+        for name, value in dataclasses.asdict(found.defaults).items()
+    }
+    return {
+        "id": found.id,
+        "name": found.name,
+        "title": found.title,
+        "pitfall": found.pitfall,
+        "severity": found.severity.value,
+        "evidence": found.evidence.value,
+        "stability": found.stability.value,
+        "pages": found.pages,
+        "thresholds": thresholds,
+    }
+
+
+def router(views: Views, status: Callable[[], Status]) -> APIRouter:
+    """Every JSON twin."""
+    api = APIRouter(prefix="/api/v1")
+    _estate(api, views)
+    _seams(api, views, status)
+    _rules(api, views)
+    return api
+
+
+def _estate(api: APIRouter, views: Views) -> None:
+    @api.get("/now")
+    def now() -> dict[str, Any]:
+        """The estate in one object."""
+        o = views.overview()
+        return {
+            "headline": headline(o),
+            "seams": len(o.seams),
+            "states": dict(o.counts),
+            "findings": [finding(view.finding, view.mark) for view in o.findings],
+        }
+
+    @api.get("/findings")
+    def findings(rule: str = "", owner: str = "", state: str = "") -> list[dict[str, Any]]:
+        """Findings that ever opened, filtered."""
+        return [
+            finding(view.finding, view.mark)
+            for view in views.findings(everything=True)
+            if (not rule or view.finding.rule == rule)
+            and (not owner or view.finding.owner == owner)
+            and (not state or view.finding.signal.value == state)
+        ]
+
+    @api.get("/findings/{fingerprint}")
+    def one_finding(fingerprint: str) -> dict[str, Any]:
+        """One finding with its evidence and history."""
+        found = views.finding(fingerprint)
+        if found is None:
+            raise HTTPException(404, f"There is no finding {fingerprint}.")
+        return {
+            **finding(found.view.finding, found.view.mark),
+            "verdict": _verdict(found.verdict) if found.verdict else None,
+            "history": [dataclasses.asdict(event) for event in found.events],
+            "exemplars": [dataclasses.asdict(exemplar) for exemplar in found.exemplars],
+        }
+
+
+def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
+    @api.get("/seams")
+    def seams() -> list[dict[str, Any]]:
+        """Every seam."""
+        return [_seam(view) for view in views.overview().seams]
+
+    @api.get("/seams/{number}")
+    def one_seam(number: int, range: str = "3h") -> dict[str, Any]:  # noqa: A002  # the address says it so
+        """One seam with its windows."""
+        found = views.seam(number, RANGES.get(range, RANGES["3h"]))
+        if found is None:
+            raise HTTPException(404, f"There is no seam {number}.")
+        return {
+            **_seam(found.view),
+            "windows": [
+                {"start": _time(window.start), "tier": window.tier.value, "values": list(window.values)}
+                for window in found.windows
+            ],
+            "p95_ms": found.duration.quantile_ms(0.95),
+            "verdicts": [{"rule": row.rule, **_verdict(row.verdict)} for _, row in found.verdicts],
+            "measures": {name: [list(series.times), list(series.values)] for name, series in found.measures.items()},
+            "aliases": list(found.aliases),
+        }
+
+    @api.get("/collectors")
+    def collectors() -> dict[str, Any]:
+        """What is seen, refused, dropped, and what cannot be judged."""
+        told = status()
+        blind = [{"rule": r.rule, "subject": r.subject.as_dict(), **_verdict(r.verdict)} for r in views.blind()]
+        return {"collectors": [dataclasses.asdict(one) for one in told.collectors], "blind": blind}
+
+
+def _rules(api: APIRouter, views: Views) -> None:
+    @api.get("/rules")
+    def rules() -> list[dict[str, Any]]:
+        """The catalogue with what each rule says now."""
+        counts = views.counts()
+        return [
+            {**rule(found), "verdicts": {outcome.value: n for (of, outcome), n in counts.items() if of == found.id}}
+            for found in views.rules.values()
+        ]
+
+    @api.get("/rules/{rule_id}")
+    def one_rule(rule_id: str) -> dict[str, Any]:
+        """One rule with what it says of whom."""
+        found = views.rule(rule_id)
+        if found is None:
+            raise HTTPException(404, f"There is no rule {rule_id}.")
+        subjects = [{"subject": row.subject.as_dict(), **_verdict(row.verdict)} for row in found.rows]
+        return {**rule(found.rule), "text": found.text, "subjects": subjects}
