@@ -1,23 +1,17 @@
 """Workflow files: the contract's own example, every mistake at once, and the published schema."""
 
 import dataclasses
-import json
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from agent.config.contract import DIRECTIONS, ComponentShape, TeamShape, WorkflowShape
-from agent.config.workflow import declare, find, load, looks_like_workflow, schema
+from agent.config.workflow import declare, find, load, schema
 from agent.config.yamlfile import Document, parse
 from agent.model.declared import ComponentFacts, LoadTest, Pilot, Team, Workflow
 from agent.model.seam import SEAM_KINDS, Component, SeamKey
-
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
 #: The example of the contract, word by word.
 EXAMPLE = """\
@@ -318,32 +312,6 @@ def test_good_files_count_beside_bad_ones(tmp_path: Path) -> None:
     assert len(problems) == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        (EXAMPLE, True),
-        ("teams:\n- name: a\n", True),
-        ("workflows: []\n", True),
-        ('{"workflows": [{"name": "a"}]}', True),
-        ("workflows:\n  - name: a\n    x: [\n", True),
-        ("components:\n  - component: x\n\ty", True),
-        ("workflows:\n  - nam: a\n", True),
-        ("workflows: ['workflows/*.yaml']\n", False),
-        ("data_dir: x\nworkflows: []\n", False),
-        ("openapi: 3.1.0\ncomponents:\n  schemas: {}\n", False),
-        ("asyncapi: 3.0.0\ncomponents:\n  - x: y\n", False),
-        ("services:\n  web: {}\n", False),
-        ("policies:\n  - name: a\n", False),
-        ('{"recording": 1}', False),
-        ("", False),
-        ("some words, and workflows: none of them", False),
-        ("\0\1\2", False),
-    ],
-)
-def test_a_workflow_file_is_known_by_its_content(text: str, answer: bool) -> None:
-    assert looks_like_workflow(text) is answer
-
-
 def test_the_shapes_have_the_keys_of_the_model() -> None:
     for shape, model in ((WorkflowShape, Workflow), (ComponentShape, ComponentFacts), (TeamShape, Team)):
         assert {key.name for key in dataclasses.fields(shape)} == {  # type: ignore[arg-type]  # all are dataclasses
@@ -376,38 +344,3 @@ def test_the_published_schema_takes_the_example_and_refuses_mistakes() -> None:
 def test_every_key_of_the_published_schema_is_described() -> None:
     for shape in schema("workflow")["$defs"].values():
         assert all(key["description"].endswith(".") for key in shape["properties"].values())
-
-
-ANY: st.SearchStrategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=12)
-    | st.sampled_from(["topic:a/b", "1h"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
-ENTRY = st.dictionaries(
-    st.sampled_from(sorted({key.name for kind in (WorkflowShape, ComponentShape) for key in dataclasses.fields(kind)})),
-    ANY,
-    max_size=6,
-)
-
-
-@CALM
-@given(
-    st.dictionaries(st.sampled_from(["workflows", "components", "teams", "x"]), st.lists(ENTRY | ANY, max_size=3) | ANY)
-)
-def test_no_file_crashes_the_reader(value: dict[str, Any]) -> None:
-    text = json.dumps(value, ensure_ascii=False)
-    _, problems = declare([("w.yaml", text)])
-    assert all("\n" not in str(problem) for problem in problems)
-    assert looks_like_workflow(text) in (True, False)
-
-
-@CALM
-@given(st.text())
-def test_any_text_is_recognised_or_not(text: str) -> None:
-    assert looks_like_workflow(text) in (True, False)
-    assert looks_like_workflow("workflows:" + text) in (True, False)

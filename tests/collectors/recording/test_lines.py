@@ -1,0 +1,178 @@
+"""Lines of recordings: good and bad ones, plain and gzip, however large; nothing crashes the reader."""
+
+import gzip
+import io
+import json
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collectors.recording.reader import MAX_LINE, Reader, looks_like_recording, read
+
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+AT = "2026-11-01T00:00:30Z"
+
+
+def line(source: str = "kafka", **fields: Any) -> bytes:
+    names: dict[str, Any] = {"gateway": {"gateway": "edge"}, "registry": {"registry": "main"}, "ping": {}}
+    head = {"recording": 1, "source": source, "at": AT} | names.get(source, {"cluster": "prod"})
+    return json.dumps(head | fields).encode()
+
+
+BAD = {
+    "line is no JSON": [b"{", b"nope", b"\xff\xfe", b'{"recording": 1, "x": NaN}', b"[" * 100_000, b'{"a": "\\ud800"}'],
+    "line is no object": [b"[]", b"1", b'"x"', b"null"],
+    "line is no recording": [b"{}", b'{"source": "kafka"}'],
+    "line is of another version": [
+        b'{"recording": 2, "source": "kafka"}',
+        b'{"recording": "1", "source": "kafka"}',
+        b'{"recording": true, "source": "kafka"}',
+    ],
+    "source is unknown": [b'{"recording": 1}', b'{"recording": 1, "source": "x"}', b'{"recording": 1, "source": []}'],
+    "time has no zone": [line(at="2026-11-01T00:00:30")],
+    "no time": [line(at=None)],
+    "time is not RFC 3339": [
+        line(at="2026-13-01T00:00:00Z"),
+        line(at="today"),
+        line(at=5),
+        line(at="0001-01-01T00:00:00+23:59"),
+    ],
+    "cluster is missing": [line(cluster=None), line(cluster=""), line(cluster=5)],
+    "gateway is missing": [line("gateway", gateway=None)],
+    "line is longer than 16 MiB": [b'{"recording": 1, "x": "' + b"x" * MAX_LINE + b'"}'],
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_bad_line_is_counted_by_reason_and_never_fatal(reason: str) -> None:
+    reader = Reader()
+    readings = list(reader.read([*BAD[reason], line()]))
+    assert len(readings) == 1
+    assert reader.tally.rejected == {reason: len(BAD[reason])}
+
+
+@pytest.mark.parametrize("at", ["2026-11-01T01:00:30+01:00", "2026-11-01t00:00:30z", "2026-11-01T00:00:30.000000000Z"])
+def test_a_time_with_any_zone_is_the_same_instant(at: str) -> None:
+    assert next(read([line(at=at)])).at == datetime(2026, 11, 1, 0, 0, 30, tzinfo=UTC)
+
+
+def test_unknown_fields_are_kept_out_and_counted() -> None:
+    topics = {name: {"colour": 1, "partitions": {"0": {"end": 1, "x": 2}}} for name in "ab"}
+    reader = Reader()
+    [reading] = reader.read([line(topics=topics, shares={}, groups={"g": {"y": 1, "members": [{"z": 1}]}})])
+    assert reading.unknown == {
+        "topics.*.colour": 2,
+        "topics.*.partitions.*.x": 2,
+        "groups.*.y": 1,
+        "groups.*.members.*.z": 1,
+        "shares": 1,
+    }
+    assert reader.tally.unknown == reading.unknown
+
+
+def test_what_is_told_apart_is_bounded() -> None:
+    reader = Reader()
+    list(reader.read(line(**{f"x{number}": 1}) for number in range(1000)))
+    assert len(reader.tally.unknown) <= 201
+    assert sum(reader.tally.unknown.values()) == 1000
+
+
+def test_blank_lines_are_none() -> None:
+    reader = Reader()
+    assert len(list(reader.read([b"\n", b"  \n", line() + b"\r\n"]))) == 1
+    assert reader.tally.rejected == {}
+
+
+def test_plain_and_gzip_files_read_the_same(tmp_path: Path) -> None:
+    text = b"\n".join(line(cluster=name, topics={}) for name in "abc")
+    (tmp_path / "a.ndjson").write_bytes(text)
+    (tmp_path / "b.ndjson.gz").write_bytes(gzip.compress(text))
+    assert list(Reader().read_file(tmp_path / "a.ndjson")) == list(Reader().read_file(tmp_path / "b.ndjson.gz"))
+    assert list(Reader().read_file(tmp_path / "a.ndjson"))
+
+
+def test_a_cut_or_broken_gzip_keeps_what_came_before(tmp_path: Path) -> None:
+    text = b"".join(line(cluster=str(random.Random(n).random())) + b"\n" for n in range(2000))  # a fixed seed
+    whole = gzip.compress(text)
+    for broken in (whole[: len(whole) // 2], whole[:5000] + b"\0" * 50 + whole[5050:], whole + b"rubbish"):
+        (tmp_path / "x.gz").write_bytes(broken)
+        reader = Reader()
+        assert list(reader.read_file(tmp_path / "x.gz"))
+        assert reader.tally.rejected["gzip is broken or cut off"] == 1
+
+
+def test_a_huge_line_is_never_held(tmp_path: Path) -> None:
+    stream = io.BytesIO(b"x" * (3 * MAX_LINE) + b"\n" + line() + b"\n")
+    reader = Reader()
+    pieces = list(reader.split(stream))
+    assert [len(piece) for piece in pieces] == [MAX_LINE + 1, len(line()) + 1]
+    assert len(list(reader.read(pieces))) == 1
+
+
+def test_a_recording_is_known_by_its_content() -> None:
+    assert looks_like_recording(line())
+    assert looks_like_recording(b'{"recording": 9, "source": "x"}')
+    assert not looks_like_recording(b'{"resourceSpans": []}')
+    assert not looks_like_recording(b"workflows:")
+
+
+ANY: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.sampled_from("0123"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FIELDS = [
+    "topics",
+    "groups",
+    "broker",
+    "cluster_id",
+    "connectors",
+    "subjects",
+    "compatibility",
+    "mode",
+    "slug",
+    "signal",
+    "code",
+    "rid",
+    "body",
+    "routes",
+    "partitions",
+    "committed",
+    "age_seconds",
+    "members",
+    "settings",
+    "config",
+    "tasks",
+    "versions",
+    "timeout_seconds",
+    "type",
+    "state",
+    "protocol",
+    "epoch",
+    "end",
+]
+TREE: st.SearchStrategy[Any] = st.recursive(
+    ANY, lambda inner: st.dictionaries(st.sampled_from([*FIELDS, "orders", "0"]), inner, max_size=4), max_leaves=20
+)
+
+
+@CALM
+@given(
+    st.sampled_from(["kafka", "connect", "registry", "ping", "gateway"]), st.dictionaries(st.sampled_from(FIELDS), TREE)
+)
+def test_no_line_crashes_the_reader(source: str, fields: dict[str, Any]) -> None:
+    for reading in read([line(source, **fields)]):
+        assert all("\0" not in repr(fact).replace("\\x00", "\0") for fact in reading.facts)
+
+
+@CALM
+@given(st.binary() | st.text())
+def test_no_bytes_crash_the_reader(data: bytes | str) -> None:
+    assert list(read([data])) == []
