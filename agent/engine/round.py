@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent.engine.joins import joins
 from agent.engine.subjects import BUILDERS, Estate
 from agent.model.declared import Declarations
 from agent.model.finding import Change, Finding, Judged, close, step
@@ -70,6 +71,8 @@ class Rounds:
     def run(self, as_of: datetime, *, elapsed: bool = False) -> Outcomes:
         """Judge, step and save. With `elapsed`, every wait before a finding opens counts as over."""
         started = time.process_time()
+        for alias in joins(self._store, as_of):
+            self._store.add_alias(alias)
         judged = self.judge(as_of)
         counts = Counter((rule.id, verdict.outcome) for rule, _, verdict in judged)
         blind = Counter((rule.id, verdict.reason) for rule, _, verdict in judged if verdict.reason is not None)

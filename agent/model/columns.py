@@ -58,7 +58,7 @@ class Shape:
     guarded: bool = False  #: repeating that effect changes nothing
     delivery: bool = False  #: may carry the identity of one message
     scope: str = ""
-    instrument: Instrument = Instrument()  # noqa: RUF009  # frozen, without fields that are called
+    instrument: Instrument = Instrument()  # frozen, without fields that are called
     version: str = ""
 
 

@@ -24,6 +24,7 @@ COMPONENT_KINDS = (
     "team",
     "source",
     "estate",
+    "schedule",  # only as the source of a trigger
 )
 SEAM_KINDS = ("publishes", "consumes", "calls", "reads", "writes", "triggers")
 

@@ -84,6 +84,29 @@ def series(
     return found
 
 
+class Told:
+    """Settings as they were told last, so that one that is told again and again costs nothing."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[Component, str], Setting] = {}
+
+    def news(self, settings: Iterable[Setting]) -> list[Setting]:
+        """Those with another value, or not written for ten minutes."""
+        found = []
+        for setting in settings:
+            last = self._last.get((setting.component, setting.name))
+            if last is None or last.value != setting.value or setting.at - last.at >= _SEEN_AGAIN:
+                found.append(setting)
+        return found
+
+    def keep(self, settings: Iterable[Setting]) -> None:
+        """Remember what was written."""
+        self._last |= {(setting.component, setting.name): setting for setting in settings}
+
+
+_SEEN_AGAIN = timedelta(minutes=10)
+
+
 def add_settings(connection: Connection, settings: Iterable[Setting]) -> int:
     """Keep settings as change rows: a value that is the same only moves its `seen`. Returns how many changed."""
     table = schema.settings
@@ -94,7 +117,7 @@ def add_settings(connection: Connection, settings: Iterable[Setting]) -> int:
         if last is not None and setting.at < last.since:
             continue
         if last is not None and last.value == setting.value:
-            if setting.at - last.seen >= timedelta(minutes=10):
+            if setting.at - last.seen >= _SEEN_AGAIN:
                 connection.execute(table.update().where(where & (table.c.since == last.since)).values(seen=setting.at))
             continue
         changed += 1

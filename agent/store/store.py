@@ -24,6 +24,7 @@ from agent.store.notes import Notes, SourceRow
 
 Key = SeamKey | Component
 _MOST_POINTS = 300
+_MOST_SIGHTED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Store(Notes):
         self._seams: dict[str, int] = {}
         self._subjects: dict[SubjectRef, int] = {}
         self._verdicts = findings.Verdicts()
+        self._told = facts.Told()
+        self._sighted: set[tuple[Key, tuple[tuple[str, str], ...]]] = set()
 
     @property
     def path(self) -> Path | None:
@@ -103,13 +106,19 @@ class Store(Notes):
         sightings: Sequence[Sighting] = (),
     ) -> None:
         """Keep what a pull collector saw; doing it twice changes nothing."""
+        news = self._told.news(settings)
+        fresh = [s for s in sightings if (s.key, tuple(s.attributes.items())) not in self._sighted]
         with self.database.write() as connection:
             facts.add_samples(self.database, connection, samples, known := dict(self._subjects))
-            facts.add_settings(connection, settings)
+            facts.add_settings(connection, news)
             facts.add_runs(connection, runs)
-            seams = windows.seam_ids(self.database, connection, ((s.key, s.at) for s in sightings), dict(self._seams))
-            windows.add_sightings(connection, [s for s in sightings if s.attributes], seams)
+            seams = windows.seam_ids(self.database, connection, ((s.key, s.at) for s in fresh), dict(self._seams))
+            windows.add_sightings(connection, [s for s in fresh if s.attributes], seams)
         self._subjects, self._seams = known, seams
+        self._told.keep(news)
+        if len(self._sighted) > _MOST_SIGHTED:
+            self._sighted.clear()
+        self._sighted.update((s.key, tuple(s.attributes.items())) for s in fresh)
 
     def roll_up(self, now: datetime) -> bool:
         """One interval of one tier; True while there is more. Intervals close when every writer has passed them."""
