@@ -41,6 +41,7 @@ class Replay:
         self.count = 0
         self._due: datetime | None = None
         self._facts: Counter[str] = Counter()
+        self._heard: dict[str, datetime] = {}
 
     def run(self, happened: Iterable[Happened]) -> None:
         """Take everything in; rounds happen on the way."""
@@ -80,8 +81,7 @@ class Replay:
             self._store.add_alias(alias)
         source = f"recording/{reading.source.name}"
         self._facts[source] += len(reading.facts)
-        counted = [Counted(source, "", self._facts[source], "received")]
-        self._store.touch_source(source, at, fact_at=at, counted=counted)
+        self._heard[source] = at
 
     def flush(self) -> None:
         """Hand what was folded to the store, and roll up what has closed."""
@@ -89,6 +89,10 @@ class Replay:
         self._sequence += 1
         for alias in self._aggregator.take_aliases():
             self._store.add_alias(alias)
+        for source, at in self._heard.items():
+            counted = [Counted(source, "", self._facts[source], "received")]
+            self._store.touch_source(source, at, fact_at=at, counted=counted)
+        self._heard = {}
         if self.now is not None:
             while self._store.roll_up(self.now - SETTLE):
                 pass

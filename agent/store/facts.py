@@ -32,10 +32,18 @@ def subject_ids(
         known[subject] = connection.execute(select(table.c.id).where(table.c.key == text)).scalar_one()
 
 
+Place = tuple[int, str, int]  #: subject, name, day
+MOST_CHUNKS = 20_000  #: chunks of today that are kept at hand: one source is read by one agent, which holds its lease
+
+
 def add_samples(
-    database: Database, connection: Connection, samples: Sequence[Sample], known: dict[SubjectRef, int]
-) -> None:
-    """Append samples to their chunks."""
+    database: Database,
+    connection: Connection,
+    samples: Sequence[Sample],
+    known: dict[SubjectRef, int],
+    at_hand: dict[Place, bytes],
+) -> dict[Place, bytes]:
+    """Append samples to their chunks; return the chunks as they are now, for the next call."""
     subject_ids(database, connection, (sample.subject for sample in samples), known)
     grouped: dict[tuple[int, str, int], list[tuple[int, float]]] = defaultdict(list)
     for sample in samples:
@@ -45,8 +53,10 @@ def add_samples(
     where = f"subject = {mark} AND name = {mark} AND day = {mark}"
     rows = []
     for place, values in grouped.items():
-        found = connection.exec_driver_sql(f"SELECT chunk FROM measures WHERE {where}", place).scalar()  # noqa: S608
-        chunk = bytes(found) if found is not None else None
+        chunk = at_hand.get(place)
+        if chunk is None:
+            found = connection.exec_driver_sql(f"SELECT chunk FROM measures WHERE {where}", place).scalar()  # noqa: S608
+            chunk = bytes(found) if found is not None else None
         for second, value in sorted(values):
             chunk = chunks.append(chunk, second, value)
         rows.append((*place, chunk))
@@ -56,6 +66,8 @@ def add_samples(
             "ON CONFLICT (subject, name, day) DO UPDATE SET chunk = excluded.chunk"
         )
         connection.exec_driver_sql(sql, rows)
+    written = {(subject, name, day): chunk for subject, name, day, chunk in rows if chunk is not None}
+    return written if len(at_hand) > MOST_CHUNKS else {**at_hand, **written}
 
 
 def series(

@@ -65,6 +65,7 @@ class Store(Notes):
         self._subjects: dict[SubjectRef, int] = {}
         self._verdicts = findings.Verdicts()
         self._told = facts.Told()
+        self._chunks: dict[facts.Place, bytes] = {}
         self._sighted: set[tuple[Key, tuple[tuple[str, str], ...]]] = set()
 
     @property
@@ -109,12 +110,13 @@ class Store(Notes):
         news = self._told.news(settings)
         fresh = [s for s in sightings if (s.key, tuple(s.attributes.items())) not in self._sighted]
         with self.database.write() as connection:
-            facts.add_samples(self.database, connection, samples, known := dict(self._subjects))
+            known = dict(self._subjects)
+            chunks = facts.add_samples(self.database, connection, samples, known, self._chunks)
             facts.add_settings(connection, news)
             facts.add_runs(connection, runs)
             seams = windows.seam_ids(self.database, connection, ((s.key, s.at) for s in fresh), dict(self._seams))
             windows.add_sightings(connection, [s for s in fresh if s.attributes], seams)
-        self._subjects, self._seams = known, seams
+        self._subjects, self._seams, self._chunks = known, seams, chunks
         self._told.keep(news)
         if len(self._sighted) > _MOST_SIGHTED:
             self._sighted.clear()

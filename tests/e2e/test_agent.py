@@ -1,0 +1,160 @@
+"""The agent as a process: spans in over the network, a finding on a page, kill -9 and Ctrl-C without loss."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+CAPTURES = Path(__file__).parent.parent / "captures" / "otlp"
+pytestmark = pytest.mark.slow
+
+
+def free_port() -> int:
+    for port in range(21_000, 32_000, 7):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail("no port is free")
+
+
+def shifted(body: bytes, nanoseconds: int) -> bytes:
+    """A captured request as if it had been sent now: its times moved, all else as it was."""
+    request = ExportTraceServiceRequest.FromString(body)
+    for resource_spans in request.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                span.start_time_unix_nano += nanoseconds
+                span.end_time_unix_nano += nanoseconds
+    return request.SerializeToString()
+
+
+class Running:
+    """One agent process on ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.otlp, self.web = free_port(), 0
+        self.web = next(port for port in range(self.otlp + 1, 32_000) if port != self.otlp)
+        config = {"data_dir": "data", "flush_seconds": 0.5, "rounds": {"every": "1s", "settle": "0s"}}
+        config["listen"] = {"otlp": f"127.0.0.1:{self.otlp}", "web": f"127.0.0.1:{self.web}"}
+        (folder / "seamwatch.yaml").write_text(json.dumps(config))
+        self.born = time.time_ns() - 60_000_000_000
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "agent", "run"]
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+        wait(lambda: self.get("/readyz") == "ready\n", process)
+        return process
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def json(self, path: str) -> Any:
+        return json.loads(self.get(path))
+
+    def send(self, body: bytes) -> int:
+        headers = {"Content-Type": "application/x-protobuf"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.otlp}/v1/traces", body, headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+
+    def replay(self, name: str) -> int:
+        sent = 0
+        for line in (CAPTURES / name / "index.jsonl").read_text().splitlines():
+            entry = json.loads(line)
+            if entry["path"] == "/v1/traces":
+                body = (CAPTURES / name / entry["file"]).read_bytes()
+                assert self.send(shifted(body, self.born - entry["recv_unix_nano"])) == 200
+                sent += 1
+        return sent
+
+    def total(self) -> int:
+        return sum(seam["day"]["count"] for seam in self.json("/api/v1/seams"))
+
+
+def wait(true: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert process.poll() is None, "the agent has stopped"
+        try:
+            if true():
+                return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.05)
+    pytest.fail("it did not happen in time")
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_a_capture_sent_over_the_network_is_a_finding_on_a_page(agent: Running) -> None:
+    agent.replay("py-duplicate-batch-commit")
+    wait(lambda: any(f["rule"] == "IDM-01" for f in agent.json("/api/v1/findings")), agent.process)
+    [finding] = [found for found in agent.json("/api/v1/findings") if found["rule"] == "IDM-01"]
+    assert finding["state"] == "open"
+    assert "repeated the side effect of 3 of 8 deliveries" in agent.get("/")
+    page = agent.get(f"/findings/{finding['fingerprint']}")
+    assert "repeated the side effect of 3 of 8 deliveries" in page
+    metrics = agent.get("/metrics")
+    assert 'seamwatch_findings{rule="IDM-01",severity="critical",state="open"} 1.0' in metrics
+
+
+def test_what_was_acknowledged_survives_kill_9_and_a_resend_counts_once(agent: Running) -> None:
+    agent.replay("py-healthy")
+    agent.process.send_signal(signal.SIGKILL)
+    agent.process.wait()
+    agent.process = agent.start()
+    agent.replay("py-healthy")  # the acknowledgements were lost, a sender would think
+    wait(lambda: agent.total() > 0, agent.process)
+    time.sleep(1.5)
+    consumed = [s for s in agent.json("/api/v1/seams") if s["kind"] == "consumes"]
+    assert [seam["day"]["count"] for seam in consumed] == [8, 8]
+    assert [seam["day"]["duplicates"] for seam in consumed] == [0, 0]
+
+
+def test_ctrl_c_stops_it_cleanly_and_the_store_has_everything(agent: Running) -> None:
+    agent.replay("py-dlq")
+    agent.process.send_signal(signal.SIGINT)
+    assert agent.process.wait(timeout=15) == 0
+    agent.process = agent.start()
+    wait(lambda: agent.total() > 0, agent.process)
+    assert agent.json("/api/v1/collectors")["collectors"][0]["state"] == "waiting"
+
+
+def test_a_second_agent_in_the_same_folder_is_refused(agent: Running) -> None:
+    command = [sys.executable, "-m", "agent", "run"]
+    done = subprocess.run(command, cwd=agent.folder, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "Another seamwatch works in" in done.stderr
+
+
+def test_a_taken_port_is_said_with_what_to_do(agent: Running, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("second")
+    (folder / "seamwatch.yaml").write_text((agent.folder / "seamwatch.yaml").read_text())
+    command = [sys.executable, "-m", "agent", "run"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert f"Cannot listen on 127.0.0.1:{agent.otlp}" in done.stderr

@@ -1,0 +1,111 @@
+"""`seamwatch scan` on real captures: findings, seams and the published form."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from agent.app.schemas import schema
+
+CAPTURES = Path(__file__).parent.parent / "captures" / "otlp"
+SCENARIOS = sorted(path.name for path in CAPTURES.iterdir() if path.is_dir()) if CAPTURES.is_dir() else []
+#: what IDM-01, SCH-04 and DLQ-01 say of each capture: README of the captures
+EXPECTED = {
+    "py-duplicate": {("IDM-01", "fails", "high", "inferred")},
+    "py-duplicate-batch-commit": {("IDM-01", "fails", "critical", "observed")},
+    "py-shared-table": {("SCH-04", "fails", "high", "exposure")},
+}
+
+
+def seamwatch(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "agent", *args]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def scanned(cwd: Path, *paths: str) -> dict[str, Any]:
+    done = seamwatch("scan", *paths, "--format", "json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    jsonschema_rs.validate(schema("scan"), result)
+    return result
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_each_capture_gives_its_findings_and_no_other(name: str, tmp_path: Path) -> None:
+    result = scanned(tmp_path, str(CAPTURES / name))
+    harm = {
+        (found["rule"], "fails", found["severity"], found["evidence"])
+        for found in result["findings"]
+        if found["rule"] in ("IDM-01", "SCH-04")
+    }
+    assert harm == EXPECTED.get(name, set())
+    assert [found for found in result["findings"] if found["rule"] in ("DLQ-01", "TRC-01")] == []
+    assert result["verdicts"]["TRC-01"]["fails"] == 0
+    if name == "py-dlq":
+        assert result["verdicts"]["DLQ-01"] == {"fails": 0, "meets": 1, "blind": 0, "not_applicable": 0}
+
+
+def seam(result: dict[str, Any], kind: str, source: str, target: str) -> dict[str, int]:
+    return next(s for s in result["seams"] if (s["kind"], s["source"], s["target"]) == (kind, source, target))
+
+
+def test_the_healthy_capture_has_its_eight_crossings_a_seam(tmp_path: Path) -> None:
+    result = scanned(tmp_path, str(CAPTURES / "py-healthy"))
+    for kind, source, target in (
+        ("calls", "service:orders-api", "route:inventory-api POST /reserve"),
+        ("publishes", "service:orders-api", "topic:-/traces.h2.orders.created"),
+        ("consumes", "topic:-/traces.h2.orders.created", "group:-/billing-worker"),
+        ("consumes", "topic:-/traces.h2.invoices.issued", "group:-/traces-h2-ship"),
+        ("writes", "service:billing-worker", "table:postgresql/billing.invoices"),
+    ):
+        assert seam(result, kind, source, target)["count"] == 8, (kind, source, target)
+
+
+def test_duplicates_count_identities_seen_twice(tmp_path: Path) -> None:
+    for name, topic, duplicates in (("py-duplicate", "d2", 0), ("py-duplicate-batch-commit", "e3", 3)):
+        result = scanned(tmp_path, str(CAPTURES / name))
+        found = seam(result, "consumes", f"topic:-/traces.{topic}.orders.created", "group:-/billing-worker")
+        assert found["duplicates"] == duplicates
+
+
+def test_fail_on_sets_the_exit_code(tmp_path: Path) -> None:
+    path = str(CAPTURES / "py-duplicate")
+    assert seamwatch("scan", path, "--fail-on", "high", cwd=tmp_path).returncode == 1
+    assert seamwatch("scan", path, "--fail-on", "critical", cwd=tmp_path).returncode == 0
+    assert seamwatch("scan", path, "--min-coverage", "0.9", cwd=tmp_path).returncode == 3
+
+
+def test_a_bad_file_among_good_ones_is_counted_and_harms_nothing(tmp_path: Path) -> None:
+    (tmp_path / "junk.pb").write_bytes(b"\xff" * 1000)
+    (tmp_path / "cut.pb.gz").write_bytes(b"\x1f\x8b\x08\x00nothing")
+    result = scanned(tmp_path, str(CAPTURES / "py-healthy"), str(tmp_path))
+    assert {source["path"]: source["rejected"] for source in result["inputs"] if source["rejected"]} == {
+        str(tmp_path / "junk.pb"): 1,
+        str(tmp_path / "cut.pb.gz"): 1,
+    }
+
+
+def test_nothing_readable_and_nothing_there_exit_3(tmp_path: Path) -> None:
+    (tmp_path / "junk.pb").write_bytes(b"\xff" * 1000)
+    assert seamwatch("scan", "junk.pb", cwd=tmp_path).returncode == 3
+    missing = seamwatch("scan", "nowhere", cwd=tmp_path)
+    assert (missing.returncode, missing.stderr.strip()) == (3, "There is no nowhere. Give files or folders that exist.")
+
+
+def test_workflow_files_alone_are_judged(tmp_path: Path) -> None:
+    (tmp_path / "flows.yaml").write_text(
+        "workflows:\n  - name: a\n    tier: production\n  - {name: b, tier: sandbox}\n"
+    )
+    result = scanned(tmp_path, "flows.yaml")
+    assert [(found["rule"], found["subject"]) for found in result["findings"]] == [
+        ("GOV-01", {"kind": "workflow", "name": "a"})
+    ]
+    (tmp_path / "wrong.yaml").write_text("workflows:\n  - name: a\n    ownr: x\n")
+    wrong = seamwatch("scan", "wrong.yaml", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "line 3" in wrong.stderr
+    assert "owner" in wrong.stderr
