@@ -40,24 +40,28 @@ class Offsets:
 
     def restore(self, added: Added) -> None:
         """Put back what a journal or the store remembers."""
-        self._sets.setdefault(added.place, {}).setdefault(added.day, RangeSet()).add(added.starts, added.ends)
+        ranges = self._sets.setdefault(added.place, {}).setdefault(added.day, RangeSet())
+        for start, end in zip(added.starts.tolist(), added.ends.tolist(), strict=True):
+            ranges.add(start, end)
 
     def seen(self, place: Place, offsets: I64, day: int) -> npt.NDArray[np.bool_]:
         """Add offsets, and say for each whether it was there before, earlier ones of the same call included."""
         days = self._sets.setdefault(place, {})
-        before = np.zeros(len(offsets), dtype=bool)
         for number in [number for number in days if number <= day - HORIZON_DAYS]:
             del days[number]
-        for ranges in days.values():
-            before |= ranges.has(offsets)
-        order = np.argsort(offsets, kind="stable")
-        again = np.zeros(len(offsets), dtype=bool)
-        again[order[1:]] = offsets[order][1:] == offsets[order][:-1]
-        starts, ends = runs(offsets[~before])
-        days.setdefault(day, RangeSet()).add(starts, ends)
-        if len(starts):
+        today = days.setdefault(day, RangeSet())
+        others = [ranges for number, ranges in days.items() if number != day]
+        found, fresh = [], []
+        for offset in offsets.tolist():
+            known = offset in today or any(offset in ranges for ranges in others)
+            found.append(known)
+            if not known:
+                today.add(offset, offset)
+                fresh.append(offset)
+        if fresh:
+            starts, ends = runs(np.array(fresh, np.int64)) if len(fresh) > 1 else (np.array(fresh), np.array(fresh))
             self.fresh.append(Added(place, day, starts, ends))
-        return np.asarray(before | again)
+        return np.array(found, dtype=bool)
 
     def seen_id(self, slot: int, operation: int, ident: int) -> bool:
         """The same for an id that is no offset; the last 100,000 to 200,000 are known."""

@@ -1,9 +1,9 @@
 """Delivered offsets as sorted closed ranges: millions of messages in a few numbers."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.model.columns import I64
 
@@ -11,35 +11,45 @@ MOST_RANGES = 4096  #: per set; beyond it the lowest offsets are forgotten
 
 
 class RangeSet:
-    """A set of offsets kept as disjoint, sorted, closed ranges."""
+    """A set of offsets as disjoint, sorted, closed ranges. Offsets mostly come in order: a step of O(1)."""
+
+    __slots__ = ("_ends", "_starts")
 
     def __init__(self) -> None:
-        self._starts: I64 = np.zeros(0, dtype=np.int64)
-        self._ends: I64 = np.zeros(0, dtype=np.int64)
+        self._starts: list[int] = []
+        self._ends: list[int] = []
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return zip(self._starts.tolist(), self._ends.tolist(), strict=True)
+        return zip(self._starts, self._ends, strict=True)
 
-    def has(self, offsets: I64) -> npt.NDArray[np.bool_]:
-        """Which of some offsets are inside."""
-        if not len(self._starts):
-            return np.zeros(len(offsets), dtype=bool)
-        at = np.searchsorted(self._starts, offsets, side="right") - 1
-        return np.asarray((at >= 0) & (offsets <= self._ends[np.maximum(at, 0)]))
+    def __contains__(self, offset: int) -> bool:
+        if not self._ends or offset > self._ends[-1]:
+            return False
+        at = bisect_right(self._starts, offset) - 1
+        return at >= 0 and offset <= self._ends[at]
 
-    def add(self, starts: I64, ends: I64) -> None:
-        """Add closed ranges in any order."""
-        if not len(starts):
+    def add(self, start: int, end: int) -> None:
+        """Add one closed range."""
+        starts, ends = self._starts, self._ends
+        if not ends or start > ends[-1] + 1:
+            starts.append(start)
+            ends.append(end)
+            if len(starts) > MOST_RANGES:
+                del starts[0], ends[0]
             return
-        starts, ends = np.concatenate([self._starts, starts]), np.concatenate([self._ends, ends])
-        order = np.argsort(starts, kind="stable")
-        starts, reach = starts[order], np.maximum.accumulate(ends[order])
-        first = np.concatenate([[True], starts[1:] > reach[:-1] + 1])
-        last = np.concatenate([first[1:], [True]])
-        self._starts, self._ends = starts[first][-MOST_RANGES:], reach[last][-MOST_RANGES:]
+        if start >= starts[-1]:
+            ends[-1] = max(ends[-1], end)
+            return
+        low = bisect_right(ends, start - 2)  # the first range that ends at start - 1 or later touches it
+        high = bisect_right(starts, end + 1)
+        if low < high:
+            start, end = min(start, starts[low]), max(end, ends[high - 1])
+        starts[low:high], ends[low:high] = [start], [end]
+        if len(starts) > MOST_RANGES:
+            del starts[0], ends[0]
 
 
 def runs(offsets: I64) -> tuple[I64, I64]:

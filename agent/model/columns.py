@@ -140,3 +140,17 @@ def concatenate(parts: Sequence[SpanColumns]) -> SpanColumns:
         if name not in ("links", "received", "dropped")
     }
     return SpanColumns(**plain, links=links, received=sum(part.received for part in parts), dropped=dropped)
+
+
+def chosen(columns: SpanColumns, rows: Flags) -> SpanColumns:
+    """Some of the rows; links of the others go with them."""
+    links = columns.links
+    kept = rows[links.row]
+    place = np.cumsum(rows) - 1
+    fewer = Links(place[links.row[kept]], links.trace_hi[kept], links.trace_lo[kept], links.span[kept])
+    plain = {
+        name: getattr(columns, name)[rows]
+        for name in SpanColumns.__dataclass_fields__
+        if name not in ("links", "received", "dropped")
+    }
+    return SpanColumns(**plain, links=fewer, received=columns.received, dropped=columns.dropped)

@@ -5,23 +5,21 @@ bounded caches.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from google.protobuf.message import DecodeError
 
-from agent.model.columns import Instrument, Links, Role, Shape, SpanColumns, no_links
+from agent.model.columns import Instrument, Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
-from collectors.otlp.wire import Traces, Value, value_of
+from collectors.otlp.rows import Identity, Rows
+from collectors.otlp.wire import Resource, Traces, Value, value_of
 
 _MAX_VALUES = 65_536
 _MAX_KEYS = 16_384  #: shapes by raw attributes, a sender
 _MAX_SENDERS = 4_096
 _MAX_PLANS = 4_096
 _MAX_SHAPES = 100_000
-_MAX_LINKS = 256  #: per span; a batch of more is counted by its first ones
 
 
 class MalformedError(ValueError):
@@ -83,6 +81,7 @@ class Decoder:
         self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
         self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._instances: dict[str, int] = {"": 0}
+        self._resources: dict[bytes, tuple[tuple[str, str], int]] = {}
 
     def decode(self, body: bytes) -> SpanColumns:
         """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none."""
@@ -95,27 +94,36 @@ class Decoder:
 
     def columns(self, request: Any) -> SpanColumns:
         """The spans of one parsed request."""
-        rows = _Rows()
+        rows = Rows()
         for resource_spans in request.resource_spans:
-            sender, instance = self._sender(resource_spans.resource.attributes)
+            raw = resource_spans.resource
+            sender, instance = self._resources.get(raw) or self._sender(raw)
             for scope_spans in resource_spans.scope_spans:
-                scope = scope_spans.scope
-                self._walk(c.Sender(*sender, scope.name), instance, scope_spans.spans, rows)
+                self._walk(c.Sender(*sender, scope_spans.scope.name), instance, scope_spans.spans, rows)
         return rows.columns()
 
-    def _sender(self, attributes: Any) -> tuple[tuple[str, str], int]:
+    def _sender(self, raw: bytes) -> tuple[tuple[str, str], int]:
+        """Service, version and instance of a serialised resource; learnt once, bounded."""
+        try:
+            attributes = Resource.FromString(raw).attributes
+        except DecodeError as problem:
+            msg = "a resource of the body is not what OTLP says"
+            raise MalformedError(msg) from problem
+
         def get(name: str) -> Value:
-            raw = attributes.get(name)
-            return None if raw is None else self._values[raw]
+            found = attributes.get(name)
+            return None if found is None else self._values[found]
 
         name = c.text(get, ("service.name",)) or "unknown_service"
         instance = c.text(get, ("service.instance.id", "k8s.pod.name", "host.name"))
-        if len(self._instances) > _MAX_KEYS:
+        if len(self._resources) >= _MAX_SENDERS:
+            self._resources.clear()
             self._instances = {"": 0}
         number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
-        return (name, c.text(get, ("service.version",))), number
+        told = self._resources[raw] = ((name, c.text(get, ("service.version",))), number)
+        return told
 
-    def _walk(self, sender: c.Sender, instance: int, spans: Any, rows: "_Rows") -> None:
+    def _walk(self, sender: c.Sender, instance: int, spans: Any, rows: Rows) -> None:
         plans, add = self._plans, rows.add
         shapes = self._senders.get(sender)
         if shapes is None:
@@ -180,7 +188,7 @@ class Decoder:
         span: Any,
         plan: "_Plan",
         raw: tuple[Any, ...],
-        rows: "_Rows",
+        rows: Rows,
     ) -> None:
         attributes, kind = span.attributes, span.kind
         identity = self._identity(plan, attributes)
@@ -201,7 +209,7 @@ class Decoder:
         if role is Role.CONSUME or role is Role.PUBLISH:
             rows.detail(identity)
 
-    def _identity(self, plan: "_Plan", attributes: Any) -> "_Identity":
+    def _identity(self, plan: "_Plan", attributes: Any) -> Identity:
         """Which message a span is about: partition, offset, id, messages, bytes."""
         partition, offset, ident, messages, size = -1, -1, 0, 1, 0
         for meaning, name in plan.identity or ():
@@ -237,7 +245,6 @@ class Decoder:
         return partition, -1, _hash(message) if message and not bare else 0
 
 
-_Identity = tuple[int, int, int, int, int]
 _PARTITION, _OFFSET, _IDENT, _MESSAGES, _SIZE = range(5)
 
 
@@ -301,97 +308,3 @@ def _whole(value: Value) -> int | None:
 def _bounded(value: Value, most: int) -> int:
     number = _whole(value)
     return number if number is not None and 0 <= number <= most else -1
-
-
-class _Rows:
-    """Rows being collected; turned into columns at the end."""
-
-    __slots__ = ("details", "dropped", "links", "numbers", "parents", "received", "spans", "traces")
-
-    def __init__(self) -> None:
-        self.traces: list[bytes] = []
-        self.spans: list[bytes] = []
-        self.parents: list[bytes] = []
-        self.numbers: list[tuple[int, int, int, int, int, int]] = []
-        self.links: list[tuple[int, bytes, bytes]] = []
-        self.details: list[tuple[int, int, int, int, int, int]] = []
-        self.dropped: dict[str, int] = {}
-        self.received = 0
-
-    def drop(self, reason: str) -> None:
-        """Count a span that is left out."""
-        self.received += 1
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
-
-    def add(self, span: Any, kind: int, shape: int, instance: int) -> None:
-        """Add one span; one without a valid identity is dropped."""
-        trace, own, parent, start, end = span.trace_id, span.span_id, span.parent_span_id, span.start, span.end
-        if len(trace) != 16 or len(own) != 8 or len(parent) not in (0, 8):
-            self.drop("bad id")
-            return
-        if not start <= end < 1 << 63:
-            if start >= 1 << 63 or end >= 1 << 63:
-                self.drop("bad time")
-                return
-            start, end = end, end or start
-        self.received += 1
-        if (kind == c.SPAN_CONSUMER or kind == c.SPAN_CLIENT) and span.links:  # hot
-            row = len(self.traces)
-            self.links.extend((row, link.trace_id, link.span_id) for link in span.links[:_MAX_LINKS])
-        self.traces.append(trace)
-        self.spans.append(own)
-        self.parents.append(parent or b"\0\0\0\0\0\0\0\0")
-        self.numbers.append((shape, start, end, span.status.code, span.flags, instance))
-
-    def detail(self, identity: _Identity) -> None:
-        """Say which message the row added last is about."""
-        if self.traces:
-            self.details.append((len(self.traces) - 1, *identity))
-
-    def columns(self) -> SpanColumns:
-        """Everything added, as columns."""
-        size = len(self.traces)
-        traces = np.frombuffer(b"".join(self.traces), dtype=">u8").reshape(-1, 2).astype(np.uint64)
-        shape, start, end, status, flags, instance = _transposed(self.numbers, 6)
-        partition, offset = np.full(size, -1, np.int32), np.full(size, -1, np.int64)
-        ident, messages, body = np.zeros(size, np.uint64), np.ones(size, np.int32), np.zeros(size, np.int64)
-        if self.details:
-            rows = np.array([detail[0] for detail in self.details])
-            partition[rows] = [detail[1] for detail in self.details]
-            offset[rows] = [detail[2] for detail in self.details]
-            ident[rows] = np.array([detail[3] for detail in self.details], dtype=np.uint64)
-            messages[rows] = [detail[4] for detail in self.details]
-            body[rows] = [detail[5] for detail in self.details]
-        remote = np.where(flags & 0x100, (flags >> 9) & 1, -1).astype(np.int8)
-        return SpanColumns(
-            shape=shape.astype(np.int32),
-            trace_hi=traces[:, 0].copy(),
-            trace_lo=traces[:, 1].copy(),
-            span=np.frombuffer(b"".join(self.spans), dtype=">u8").astype(np.uint64),
-            parent=np.frombuffer(b"".join(self.parents), dtype=">u8").astype(np.uint64),
-            start=start,
-            end=end,
-            error=status == 2,
-            remote=remote,
-            messages=messages,
-            partition=partition,
-            offset=offset,
-            ident=ident,
-            size=body,
-            instance=instance.astype(np.int32),
-            links=self._links(),
-            received=self.received,
-            dropped=self.dropped,
-        )
-
-    def _links(self) -> Links:
-        good = [link for link in self.links if len(link[1]) == 16 and len(link[2]) == 8]
-        if not good:
-            return no_links()
-        traces = np.frombuffer(b"".join(link[1] for link in good), dtype=">u8").reshape(-1, 2).astype(np.uint64)
-        spans = np.frombuffer(b"".join(link[2] for link in good), dtype=">u8").astype(np.uint64)
-        return Links(np.array([link[0] for link in good], np.int64), traces[:, 0].copy(), traces[:, 1].copy(), spans)
-
-
-def _transposed(rows: Sequence[tuple[int, ...]], width: int) -> Any:
-    return np.array(rows, dtype=np.int64).reshape(-1, width).T.copy()

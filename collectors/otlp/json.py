@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from collectors.otlp.wire import Traces, any_value
+from collectors.otlp.wire import ERROR, Resource, Traces, any_value
 
 _MOST_DEPTH = 32
 
@@ -46,7 +46,9 @@ def _items(parent: Any, name: str) -> Iterator[Any]:
 
 
 def _resource_spans(source: Any, target: Any) -> None:
-    _attributes(source.get("resource") or {}, target.resource.attributes)
+    resource = Resource()
+    _attributes(source.get("resource") or {}, resource.attributes)
+    target.resource = resource.SerializeToString()
     for scope_spans in _items(source, "scopeSpans"):
         out = target.scope_spans.add()
         scope = scope_spans.get("scope") or {}
@@ -64,7 +66,7 @@ def _span(source: Any, target: Any) -> None:
     target.end = int(source.get("endTimeUnixNano") or 0)
     target.flags = int(source.get("flags") or 0)
     code = (source.get("status") or {}).get("code")
-    target.status.code = 2 if code in (2, "STATUS_CODE_ERROR") else 0
+    target.status = ERROR if code in (2, "STATUS_CODE_ERROR") else b""
     _attributes(source, target.attributes)
     for link in _items(source, "links"):
         out = target.links.add()

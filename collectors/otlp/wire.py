@@ -15,7 +15,6 @@ _PACKAGE = "seamwatch.otlp"
 #: message -> (field, number, type, repeated, message type)
 _MESSAGES: dict[str, list[tuple[str, int, int, bool, str]]] = {
     "Link": [("trace_id", 1, _F.TYPE_BYTES, False, ""), ("span_id", 2, _F.TYPE_BYTES, False, "")],
-    "Status": [("code", 3, _F.TYPE_INT32, False, "")],
     "Span": [
         ("trace_id", 1, _F.TYPE_BYTES, False, ""),
         ("span_id", 2, _F.TYPE_BYTES, False, ""),
@@ -27,14 +26,14 @@ _MESSAGES: dict[str, list[tuple[str, int, int, bool, str]]] = {
         ("end", 8, _F.TYPE_FIXED64, False, ""),
         ("attributes", 9, 0, True, "map"),
         ("links", 13, _F.TYPE_MESSAGE, True, "Link"),
-        ("status", 15, _F.TYPE_MESSAGE, False, "Status"),
+        ("status", 15, _F.TYPE_BYTES, False, ""),
         ("flags", 16, _F.TYPE_FIXED32, False, ""),
     ],
     "Scope": [("name", 1, _F.TYPE_STRING, False, ""), ("version", 2, _F.TYPE_STRING, False, "")],
     "ScopeSpans": [("scope", 1, _F.TYPE_MESSAGE, False, "Scope"), ("spans", 2, _F.TYPE_MESSAGE, True, "Span")],
     "Resource": [("attributes", 1, 0, True, "map")],
     "ResourceSpans": [
-        ("resource", 1, _F.TYPE_MESSAGE, False, "Resource"),
+        ("resource", 1, _F.TYPE_BYTES, False, ""),
         ("scope_spans", 2, _F.TYPE_MESSAGE, True, "ScopeSpans"),
     ],
     "Traces": [("resource_spans", 1, _F.TYPE_MESSAGE, True, "ResourceSpans")],
@@ -68,6 +67,7 @@ def _build() -> dict[str, Any]:
 
 _CLASSES = _build()
 Traces = _CLASSES["Traces"]
+Resource = _CLASSES["Resource"]
 
 Value = str | int | float | bool | bytes | list[Any] | None
 
@@ -140,6 +140,27 @@ def _array(raw: bytes) -> list[Any]:
             items.append(value_of(raw[at : at + size]))
         at += size
     return items
+
+
+def failed(status: bytes) -> bool:
+    """True where a serialised Status says ERROR; its last code counts. False for bytes that are no Status."""
+    code = at = 0
+    try:
+        while at < len(status):
+            tag, at = varint(status, at)
+            number, at = varint(status, at)
+            if tag == 0x18:
+                code = number
+            elif tag & 7 == 2:
+                at += number
+            elif tag & 7:
+                return False
+    except ValueError:
+        return False
+    return code == 2
+
+
+ERROR = b"\x18\x02"  #: a Status of ERROR without a message
 
 
 def put_varint(number: int) -> bytes:

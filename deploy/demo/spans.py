@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from collectors.otlp.wire import Traces, any_value
+from collectors.otlp.wire import ERROR, Resource, Traces, any_value
 
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
 REMOTE, LOCAL = 0x300, 0x100
@@ -82,10 +82,12 @@ def request(spans: list[Span], instance: str) -> bytes:
     resources: dict[str, Any] = {}
     for span in spans:
         if span.service not in resources:
-            resource = resources[span.service] = batch.resource_spans.add()
-            resource.resource.attributes["service.name"] = any_value(span.service)
-            resource.resource.attributes["service.version"] = any_value("2.4.0")
-            resource.resource.attributes["service.instance.id"] = any_value(f"{span.service}-{instance}")
+            resource = Resource()
+            resource.attributes["service.name"] = any_value(span.service)
+            resource.attributes["service.version"] = any_value("2.4.0")
+            resource.attributes["service.instance.id"] = any_value(f"{span.service}-{instance}")
+            resources[span.service] = batch.resource_spans.add()
+            resources[span.service].resource = resource.SerializeToString()
         if (span.service, span.scope) not in scopes:
             scope = scopes[span.service, span.scope] = resources[span.service].scope_spans.add()
             scope.scope.name, scope.scope.version = span.scope, "0.66b1"
@@ -97,7 +99,7 @@ def _write(out: Any, span: Span) -> None:
     out.trace_id, out.span_id, out.parent_span_id = span.trace, span.own, span.parent
     out.name, out.kind, out.flags = span.name.encode(), span.kind, span.flags
     out.start, out.end = int(span.start * 1e9), int((span.start + span.seconds) * 1e9)
-    out.status.code = 2 if span.error else 0
+    out.status = ERROR if span.error else b""
     for key, value in span.attributes.items():
         out.attributes[key] = any_value(value)
     for trace, own in span.links:

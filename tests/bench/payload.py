@@ -94,7 +94,7 @@ def _quad(scopes: list[object], dice: random.Random, number: int, start: int, se
     consumer.flags = 0x300
     query = _span(scopes[reader], trace, consumer.span_id, Span.SPAN_KIND_CLIENT, "INSERT", start, 1_000_000, dice)
     _set(query, db__system__name="postgresql", db__namespace=f"db{reader}", db__operation__name="INSERT")
-    _set(query, db__query__text=f"INSERT INTO t{variant} (id, amount, created) VALUES (?, ?, ?)")
+    _set(query, db__query__text=f"INSERT INTO t{topic} (id, amount, created) VALUES (?, ?, ?)")
     for span in (client, server, producer, consumer, query):
         _filled(span, dice)
 
