@@ -75,6 +75,8 @@ def _quad(scopes: list[object], dice: random.Random, number: int, start: int, se
     trace = _ids(dice, 16)
     caller, callee, reader = (dice.randrange(SERVICES) for _ in range(3))
     variant = number % seams if seams else callee
+    if seams:  # five seams a variant, and no more
+        caller, callee, reader = variant % SERVICES, (variant + 1) % SERVICES, (variant + 2) % SERVICES
     topic = number % seams if seams else reader
     client = _span(scopes[caller], trace, b"", Span.SPAN_KIND_CLIENT, "POST", start, 9_000_000, dice)
     _set(client, http__request__method="POST", server__address=f"service-{callee}", server__port=8080)

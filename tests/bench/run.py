@@ -131,7 +131,7 @@ def filled(folder: Path) -> Store:
     for hour in range(6):
         at = now - timedelta(hours=6 - hour)
         for seed in range(12):
-            body = request(hour * 100 + seed, start_ns=int(at.timestamp() * 1e9), seams=800)
+            body = request(hour * 100 + seed, start_ns=int(at.timestamp() * 1e9), seams=1_000)
             aggregator.take(aggregator.fold(spans.decode(body), at + timedelta(minutes=2)))
         store.flush(aggregator.drain("bench", hour, hour + 1))
     store.attach(now - timedelta(days=7))
@@ -150,7 +150,7 @@ def round_seconds(store: Store) -> tuple[int, float]:
 def live(folder: Path) -> tuple[int, float, float]:
     """Live seams, RSS in MB and the page p99 in ms of an agent that holds them."""
     agent = Agent(folder)
-    agent.send([request(seed, start_ns=now_ns(), seams=1_200) for seed in range(64)])
+    agent.send([request(seed, start_ns=now_ns(), seams=1_000) for seed in range(64)])
     time.sleep(75)
     paths = ["/", "/findings", "/seams", "/seams?page=3", "/rules", "/rules/IDM-01", "/collectors", "/seams/1"]
     times = []

@@ -1,0 +1,78 @@
+"""Servers that tests share. A missing one skips with the reason, and fails where SEAMWATCH_REQUIRE_ALL=1."""
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.store.store import Store, open_store
+
+TESTBED = Path(__file__).parent / "testbed"
+_NAMES = itertools.count()
+
+
+def missing(reason: str) -> None:
+    """Skip, or fail where every server is required."""
+    if os.environ.get("SEAMWATCH_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port(start: int = 25_432) -> int:
+    """A port below 32768 that nothing listens on."""
+    for port in range(start, 32_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    return pytest.fail("no port is free")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL, without its database."""
+    system = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not system and not shutil.which("mvn"):
+        missing("PostgreSQL is not installed. Install the package postgresql, or Maven to fetch one.")
+    home = Path(tempfile.mkdtemp(prefix="seamwatch-testbed-", dir="/var/tmp"))
+    home.chmod(0o755)
+    port = free_port()
+    environ = {**os.environ, "TESTBED_HOME": str(home), "TESTBED_RUN": str(home / "run")}
+    environ |= {"PG_VERSION": "system"} if system else {}
+    script = ["bash", str(TESTBED / "postgres.sh")]
+    up = subprocess.run([*script, "up", str(port)], env=environ, capture_output=True, text=True, check=False)
+    if up.returncode:
+        missing(f"PostgreSQL did not start: {up.stderr.strip()[-300:]}")
+    yield f"postgresql://seamwatch@127.0.0.1:{port}"
+    subprocess.run([*script, "down"], env=environ, capture_output=True, check=False)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store, on both engines."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    import psycopg
+
+    server = request.getfixturevalue("postgres")
+    name = f"seamwatch_{os.getpid()}_{next(_NAMES)}"
+    with psycopg.connect(f"{server}/seamwatch", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """An empty store, on both engines."""
+    opened = open_store(url)
+    yield opened
+    opened.close()

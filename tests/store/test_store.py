@@ -1,0 +1,284 @@
+"""The store on SQLite and on a real PostgreSQL."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.model import seam
+from agent.model.facts import Alias, Column, Exemplar, ExemplarKind, Sample, Setting, Sighting, Tier
+from agent.model.finding import Change, Disposition, Finding, Said, Signal
+from agent.model.flush import Delivered, Flush, WindowDelta
+from agent.model.histogram import Histogram
+from agent.model.rule import HARM
+from agent.model.seam import Component, SeamKey, SubjectRef, fingerprint, group_on_topic
+from agent.model.verdict import Claim, Evidence, Outcome, Severity, Verdict
+from agent.store import engine, rollup
+from agent.store.engine import Database, StoreError
+from agent.store.store import Store, open_store
+from agent.store.types import micros, moment
+from agent.store.windows import SequenceGapError
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+A = seam.publishes(seam.service("a"), seam.topic("t", "c"))
+B = seam.consumes(seam.topic("t", "c"), seam.group("g", "c"))
+
+
+def delta(key: SeamKey, at: datetime, count: int, **more: int) -> WindowDelta:
+    values = [0] * len(Column)
+    values[Column.COUNT] = count
+    for name, value in more.items():
+        values[Column[name]] = value
+    return WindowDelta(key, at.replace(second=0, microsecond=0), tuple(values), {3: count}, {5: 1})
+
+
+def flush(store: Store, sequence: int, *windows: WindowDelta, writer: str = "w", watermark: datetime = NOON) -> bool:
+    return store.flush(Flush(writer, sequence - 1, sequence, windows, watermark=watermark))
+
+
+def counted(store: Store, start: datetime, end: datetime) -> dict[object, int]:
+    return {key: values[Column.COUNT] for key, values in store.sums(start, end).items() if values[Column.COUNT]}
+
+
+def test_a_time_keeps_its_microsecond_and_a_naive_one_is_refused() -> None:
+    at = datetime(2026, 3, 29, 2, 30, 0, 123_457, tzinfo=UTC)
+    assert moment(micros(at)) == at
+    with pytest.raises(ValueError, match="no time zone"):
+        micros(datetime(2026, 1, 1))  # noqa: DTZ001  # the point of the test
+
+
+def test_a_flush_counts_once_and_a_gap_is_refused(store: Store) -> None:
+    store.ensure_writer("w")
+    assert flush(store, 1, delta(A, NOON, 5))
+    assert not flush(store, 1, delta(A, NOON, 5))
+    assert flush(store, 2, delta(A, NOON, 2), delta(B, NOON, 1))
+    with pytest.raises(SequenceGapError, match="up to 2"):
+        flush(store, 4, delta(A, NOON, 1))
+    assert counted(store, NOON, NOON + timedelta(minutes=1)) == {A: 7, B: 1}
+    assert store.writer_sequence("w") == 2
+
+
+def test_two_writers_of_one_window_add_up_and_corrections_take_away(store: Store) -> None:
+    store.ensure_writer("w")
+    store.ensure_writer("v")
+    flush(store, 1, delta(A, NOON, 5))
+    flush(store, 1, delta(A, NOON, 4), writer="v")
+    flush(store, 2, delta(A, NOON, -3))
+    assert counted(store, NOON, NOON + timedelta(minutes=1)) == {A: 6}
+    duration, _ = store.histograms_between([A], NOON, NOON + timedelta(minutes=1))[A]
+    assert duration == Histogram(((3, 6),))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_are_exact_over_any_span_whatever_was_rolled_up_when(store: Store, seed: int) -> None:
+    dice = random.Random(seed)
+    store.ensure_writer("w")
+    truth: dict[tuple[SeamKey, datetime], int] = {}
+    start = NOON - timedelta(days=2)
+    for sequence in range(1, 13):
+        deltas = []
+        for _ in range(dice.randrange(1, 12)):
+            key, at = dice.choice((A, B)), start + timedelta(minutes=dice.randrange(2 * 1440))
+            count = dice.randrange(1, 9)
+            deltas.append(delta(key, at, count))
+            truth[key, at] = truth.get((key, at), 0) + count
+        flush(store, sequence, *deltas)
+        for _ in range(dice.randrange(60)):
+            if not store.roll_up(start + timedelta(hours=dice.randrange(48))):
+                break
+    for _ in range(12):
+        low = start + timedelta(minutes=dice.randrange(1440))
+        high = low + timedelta(minutes=dice.randrange(1, 1440))
+        wanted: dict[object, int] = {}
+        for (key, at), count in truth.items():
+            if low <= at < high:
+                wanted[key] = wanted.get(key, 0) + count
+        assert counted(store, low, high) == wanted
+
+
+def test_rolled_up_windows_keep_their_histograms_and_no_transaction_is_long(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollup, "ROLLUP_ROWS", 3)
+    store.ensure_writer("w")
+    keys = [seam.publishes(seam.service(f"s{n}"), seam.topic("t", "c")) for n in range(8)]
+    flush(store, 1, *(delta(key, NOON - timedelta(hours=2, minutes=30 + m), 2) for key in keys for m in range(9)))
+    while store.roll_up(NOON):
+        pass
+    [window] = store.windows(keys[0], NOON - timedelta(hours=4), NOON, Tier.HOUR)[:1]
+    assert (window[Column.COUNT], window.duration) == (18, Histogram(((3, 18),)))
+
+
+def test_what_is_old_goes_and_what_is_not_rolled_up_stays(store: Store) -> None:
+    store.ensure_writer("w")
+    flush(store, 1, delta(A, NOON - timedelta(days=3), 5), delta(A, NOON, 1), watermark=NOON)
+    while store.prune(NOON):
+        pass
+    assert counted(store, NOON - timedelta(days=4), NOON + timedelta(minutes=1)) == {A: 6}
+    while store.roll_up(NOON):
+        pass
+    while store.prune(NOON):
+        pass
+    with store.database.read() as connection:
+        left = connection.exec_driver_sql("SELECT count(*) FROM windows_1m").scalar()
+    assert left == 1
+    assert counted(store, NOON - timedelta(days=4), NOON + timedelta(minutes=1)) == {A: 6}
+
+
+def test_names_that_became_one_are_read_as_one_and_can_part_again(store: Store) -> None:
+    store.ensure_writer("w")
+    blank = seam.consumes(seam.topic("t"), seam.group("g", "c"))
+    flush(store, 1, delta(blank, NOON, 3), delta(B, NOON, 4))
+    alias = Alias(seam.topic("t"), seam.topic("t", "c"), NOON, "told")
+    store.add_alias(alias)
+    assert counted(store, NOON, NOON + timedelta(minutes=1)) == {B: 7}
+    assert [row.key for row in store.seams()] == [B]
+    assert store.undo_alias(alias.old, NOON)
+    assert counted(store, NOON, NOON + timedelta(minutes=1)) == {blank: 3, B: 4}
+
+
+def finding(subject: SubjectRef, since: datetime = NOON) -> Finding:
+    claim = Claim("c", 3, ">=", 1)
+    fp = fingerprint("IDM-01", subject)
+    return Finding(
+        fp, "IDM-01", subject, Severity.HIGH, Evidence.OBSERVED, Signal.OPEN, "x", (claim,), since=since, opened=since
+    )
+
+
+def test_findings_move_with_their_names_and_the_oldest_fingerprint_stays(store: Store) -> None:
+    old = finding(group_on_topic(seam.topic("t"), seam.group("g", "c")), NOON - timedelta(hours=2))
+    new = finding(group_on_topic(seam.topic("t", "c"), seam.group("g", "c")))
+    store.save_findings([(old, Change.OPENED, NOON), (new, Change.OPENED, NOON)])
+    store.add_alias(Alias(seam.topic("t"), seam.topic("t", "c"), NOON, "told"))
+    found = {one.fingerprint: one for one in store.findings()}
+    assert found[old.fingerprint].subject == new.subject
+    assert found[old.fingerprint].signal is Signal.OPEN
+    assert found[new.fingerprint].closed_because == f"joined {old.fingerprint}"
+
+
+def test_a_finding_is_written_by_whoever_read_its_last_version(store: Store) -> None:
+    first = finding(A.subject)
+    assert store.save_findings([(first, Change.OPENED, NOON)]) == []
+    stored = store.finding(first.fingerprint)
+    assert stored == replace(first, version=1)
+    assert store.save_findings([(replace(stored, says="y"), None, NOON)]) == []
+    assert [lost.says for lost in store.save_findings([(replace(stored, says="z"), None, NOON)])] == ["z"]
+    said = Said(Disposition.WAIVED, "me", "because", NOON, NOON + timedelta(days=3))
+    assert store.say(first.fingerprint, said, NOON) is not None
+    kept = store.finding(first.fingerprint)
+    assert kept is not None
+    assert (kept.says, kept.said) == ("y", said)
+    assert [event.change for event in store.finding_events(first.fingerprint)] == ["waived", "opened"]
+    assert store.say("0" * 20, said, NOON) is None
+
+
+def test_settings_are_kept_as_changes(store: Store) -> None:
+    topic = seam.topic("t", "c")
+    for minute, value in ((0, "1"), (1, "1"), (2, "2"), (3, None), (3, None)):
+        store.record(settings=[Setting(topic, "retention.ms", value, NOON + timedelta(minutes=minute), "k")])
+    assert [change.value for change in store.setting_history(topic, NOON)] == ["1", "2", None]
+    assert store.settings_as_of(NOON + timedelta(minutes=2)) == {topic: {"retention.ms": "2"}}
+    assert store.settings_as_of(NOON + timedelta(minutes=9)) == {topic: {}}
+
+
+def test_measures_come_back_as_they_were_in_order_and_late(store: Store) -> None:
+    subject = group_on_topic(seam.topic("t", "c"), seam.group("g", "c"))
+    for second, value in ((0, 1.5), (60, 2.0), (120, -7.25), (30, 9.0), (125, 100.0)):
+        store.record([Sample(subject, "lag", NOON + timedelta(seconds=second), value)])
+    series = store.series(subject, "lag", NOON, NOON + timedelta(hours=1))
+    start = NOON.timestamp()
+    assert [(at - start, value) for at, value in zip(series.times, series.values, strict=True)] == [
+        (0, 1.5),
+        (30, 9.0),
+        (60, 2.0),
+        (120, -7.25),
+    ]
+
+
+def test_exemplars_are_bounded_and_delivered_ranges_add_up(store: Store) -> None:
+    store.ensure_writer("w")
+    for number in range(1, 6):
+        at = NOON + timedelta(seconds=number)
+        kept = Exemplar(ExemplarKind.ERROR, f"{number:032x}", f"{number:016x}", at, "n")
+        window = replace(delta(B, NOON, 1), exemplars=(kept,))
+        delivered = Delivered(B, 0, "", NOON.replace(hour=0), ((number * 10, number * 10 + 9),))
+        store.flush(Flush("w", number - 1, number, (window,), (delivered,)))
+    assert [exemplar.trace for exemplar in store.exemplars(B)] == [f"{number:032x}" for number in (5, 4, 3)]
+    [found] = store.delivered_since(NOON - timedelta(days=1))
+    assert found.ranges == ((10, 59),)
+
+
+def test_attributes_of_a_seam_stand_side_by_side_and_the_weaker_capability_wins(store: Store) -> None:
+    for told in ({"service": "a", "attaches_handler": "true"}, {"service": "b", "attaches_handler": "false"}):
+        store.record(sightings=[Sighting(B, NOON, told)])
+    [row] = [row for row in store.seams() if row.key == B]
+    assert row.attributes == {"service": "a|b", "attaches_handler": "false"}
+
+
+def test_only_the_last_round_s_verdicts_stand(store: Store) -> None:
+    good = Verdict(Outcome.MEETS, "fine")
+    store.save_verdicts(NOON, [("R", A.subject, good), ("R", B.subject, good)], {("R", Outcome.MEETS): 2})
+    bad = Verdict(Outcome.FAILS, "not", (Claim("c", 1, ">=", 1),))
+    store.save_verdicts(NOON + timedelta(minutes=1), [("R", B.subject, bad)], {("R", Outcome.FAILS): 1})
+    [row] = store.verdicts(rule="R")
+    assert (row.subject, row.verdict, row.since) == (B.subject, bad, NOON + timedelta(minutes=1))
+    assert store.verdict_counts() == {("R", Outcome.FAILS): 1}
+
+
+def test_a_lease_has_one_holder_and_a_fence_that_grows(store: Store) -> None:
+    assert store.lease("rules", "one", 60) == 1
+    assert store.lease("rules", "two", 60) is None
+    assert store.lease("rules", "one", -1) == 1
+    assert store.lease("rules", "two", 60) == 2
+
+
+def test_the_schema_goes_down_and_up_again_and_other_ages_are_refused(store: Store, url: str) -> None:
+    store.ensure_writer("w")
+    flush(store, 1, delta(A, NOON, 1))
+    store.close()
+    database = Database(url)
+    engine.downgrade(database, "base")
+    with pytest.raises(StoreError, match=r"at revision none, this version needs 0001\. Run: seamwatch db upgrade"):
+        open_store(url)
+    engine.upgrade(database)
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer than this version knows"):
+        open_store(url)
+    database.close()
+
+
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match="The file is damaged: move it away"):
+        open_store(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+GROWING = {
+    "sums": "SELECT seam, sum(count) FROM windows_1m WHERE start >= 1 AND start < 2 GROUP BY seam",
+    "one seam": "SELECT * FROM windows_1h WHERE seam IN (1, 2) AND start >= 1 AND start < 2 ORDER BY start",
+    "one row": "SELECT * FROM windows_1m WHERE seam = 1 AND start = 2 AND writer = 3",
+    "exemplars": "SELECT * FROM exemplars WHERE seam IN (1, 2)",
+    "measures": "SELECT * FROM measures WHERE name IN ('lag') AND day >= 1 AND day <= 2",
+    "settings": "SELECT * FROM settings WHERE component = 'a' AND name = 'b' ORDER BY since DESC LIMIT 1",
+    "findings": "SELECT body FROM findings WHERE signal IN ('open')",
+    "events": "SELECT * FROM finding_events WHERE fingerprint = 'a' ORDER BY id DESC LIMIT 5",
+    "verdicts": "SELECT * FROM verdicts WHERE subject = 'a'",
+    "deliveries": "SELECT * FROM deliveries WHERE day >= 1",
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_each_query_that_grows_uses_an_index(tmp_path: Path, name: str) -> None:
+    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    with opened.database.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {GROWING[name]}")]
+    opened.close()
+    assert all("SCAN" not in step or "INDEX" in step for step in plan), plan
+
+
+def test_harm_holds_for_a_day() -> None:
+    assert timedelta(hours=24) == HARM.before_resolved
+    assert Component.parse("topic:c/t") == seam.topic("t", "c")
