@@ -7,9 +7,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 SAMPLES = 240  #: per partition, 16 B each; thinned when they are full
-SHARE = (
-    1 / 16
-)  #: a bracket that thinning leaves is no wider than this share of its age: 240 samples reach back for months
+#: A bracket that thinning leaves is no wider than this share of its age: 240 samples reach back for months.
+SHARE = 1 / 16
 PARTITIONS = 50_000
 IDLE_SECONDS = 86_400.0  #: a partition not seen for so long makes room for a new one
 

@@ -12,7 +12,8 @@ from collectors.recording.masking import masked
 from collectors.recording.section import Section
 
 NAME = "kafka"
-MAX_CLIENTS = 20
+MAX_CLIENTS = 16
+OWN = ("partitions", "replication", "id")  #: what we tell of a topic; a setting so named is `config.<key>`
 
 Ends = Mapping[str, Mapping[int, int | None]]  #: topic -> partition -> end offset; None: there, but not readable
 
@@ -46,7 +47,7 @@ def facts(line: Section, cluster: str, at: datetime, offsets: EndOffsets) -> Ite
         yield look.setting(source, "cluster_id", cluster_id)
     if broker is not None:
         for name, value in masked(broker.pairs("settings") or {}).items():
-            yield look.setting(source, name, value)
+            yield look.setting(source, f"broker.{name}", value)
         broker.close()
     if topics is not None:
         yield look.setting(source, "topics_listed", "true")
@@ -77,7 +78,7 @@ def _topic(look: Look, name: str, section: Section) -> Iterator[Fact]:
     ends = (look.ends or {}).get(name, {})
     yield Sighting(topic, look.at)
     for key, value in masked(section.pairs("settings") or {}).items():
-        yield look.setting(topic, key, value)
+        yield look.setting(topic, f"config.{key}" if key in OWN else key, value)
     replication, identity = section.whole("replication"), section.text("id")
     if replication is not None:
         yield look.setting(topic, "replication", str(replication))

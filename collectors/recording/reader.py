@@ -1,5 +1,6 @@
 """Recordings, version 1, as a stream of facts, plain or gzip; what is wrong is counted by reason and never raised."""
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ VERSION = 1
 MAX_LINE = 16 << 20  #: bytes
 _GZIP = b"\x1f\x8b"
 _STEP = 1 << 20
+_OPENING = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"recording"\s*:\s*\d')
 #: Each source with the key that names which one of its kind it is.
 SOURCES = {"kafka": "cluster", "connect": "cluster", "registry": "registry", "ping": None, "gateway": "gateway"}
 _PLAIN = {connect.NAME: connect.facts, registry.NAME: registry.facts, gateway.NAME: gateway.facts}
@@ -103,7 +105,12 @@ def read(lines: Iterable[bytes | str]) -> Iterator[Reading]:
 
 
 def looks_like_recording(line: bytes | str) -> bool:
-    """True for a line that says of itself that it is one of a recording, of whatever version."""
+    """True for a line that says of itself that it is one of a recording, of whatever version.
+
+    A line that is broken or cut off (that of a big cluster is long) is known by its first key.
+    """
+    if _OPENING.match(line.encode("utf-8", "replace") if isinstance(line, str) else line):
+        return True
     try:
         value = orjson.loads(line)
     except (ValueError, TypeError):

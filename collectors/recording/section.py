@@ -13,6 +13,8 @@ from agent.model.seam import clean
 MAX_NAMES = 200  #: distinct reasons or fields that are told apart; the rest is `other`
 MAX_WHOLE = 2**63 - 1
 MAX_TEXT = 1 << 18
+#: Nanoseconds since 1970 fit 63 bits until 2262; nearer the ends of the calendar, arithmetic with times overflows.
+YEARS = range(1970, 2262)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,12})?([Zz]|[+-]\d\d:\d\d)?")
 
 
@@ -233,6 +235,9 @@ def instant(text: object) -> datetime | str:
     if parsed[1] is None:
         return "time has no zone"
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
+        at = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError:
+        return "time is out of range"
+    except ValueError:
         return "time is not RFC 3339"
+    return at if at.year in YEARS else "time is out of range"

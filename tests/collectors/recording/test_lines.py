@@ -40,7 +40,16 @@ BAD = {
         line(at="2026-13-01T00:00:00Z"),
         line(at="today"),
         line(at=5),
+        line(at="10000-01-01T00:00:00Z"),
+    ],
+    "time is out of range": [
         line(at="0001-01-01T00:00:00+23:59"),
+        line(at="0001-01-01T00:00:00Z"),
+        line(at="1969-12-31T23:59:59Z"),
+        line(at="1970-01-01T00:00:00+01:00"),
+        line(at="2262-01-01T00:00:00Z"),
+        line(at="9999-12-31T23:59:59Z"),
+        line(at="9999-12-31T23:59:59-23:59"),
     ],
     "cluster is missing": [line(cluster=None), line(cluster=""), line(cluster=5)],
     "gateway is missing": [line("gateway", gateway=None)],
@@ -119,6 +128,20 @@ def test_a_recording_is_known_by_its_content() -> None:
     assert looks_like_recording(b'{"recording": 9, "source": "x"}')
     assert not looks_like_recording(b'{"resourceSpans": []}')
     assert not looks_like_recording(b"workflows:")
+
+
+def test_a_recording_is_known_although_its_first_line_is_cut_off_or_broken() -> None:
+    long = line(topics={f"t{number}": {} for number in range(10_000)})
+    assert looks_like_recording(long[:65_536])
+    assert looks_like_recording(b"\xef\xbb\xbf" + long[:100])
+    assert looks_like_recording('{ "recording" : 1, broken')
+    assert not looks_like_recording(b'{"resourceSpans": [{"recording": 1')
+
+
+@CALM
+@given(st.binary() | st.text())
+def test_no_bytes_crash_the_recogniser(data: bytes | str) -> None:
+    assert not looks_like_recording(data)
 
 
 ANY: st.SearchStrategy[Any] = st.recursive(

@@ -104,8 +104,8 @@ def test_kafka_tells_lag_age_progress_and_members() -> None:
     }
     assert told(reading) == {
         ("source:kafka/prod", "cluster_id"): "lDmuA",
-        ("source:kafka/prod", "offsets.retention.minutes"): "10080",
-        ("source:kafka/prod", "unclean.leader.election.enable"): "false",
+        ("source:kafka/prod", "broker.offsets.retention.minutes"): "10080",
+        ("source:kafka/prod", "broker.unclean.leader.election.enable"): "false",
         ("source:kafka/prod", "topics_listed"): "true",
         ("topic:prod/orders", "retention.ms"): "604800000",
         ("topic:prod/orders", "cleanup.policy"): "delete",
@@ -124,6 +124,32 @@ def test_kafka_tells_lag_age_progress_and_members() -> None:
     clients = [f.attributes for f in reading.facts if isinstance(f, Sighting) and isinstance(f.key, SeamKey)]
     assert clients == [{"clients": "billing-7c9f"}]
     assert "10.0.0.7" not in repr(reading), "hosts are left out"
+
+
+def test_a_setting_never_passes_for_what_we_tell_ourselves() -> None:
+    topic = {"replication": 3, "settings": {"replication": "9", "partitions": "9"}, "partitions": {"0": {"end": 1}}}
+    forged = {"cluster_id": "forged", "topics_listed": "true"}
+    found = told(one(line(cluster_id="lDmuA", topics={"orders": topic}, broker={"settings": forged})))
+    assert found == {
+        ("source:kafka/prod", "cluster_id"): "lDmuA",
+        ("source:kafka/prod", "broker.cluster_id"): "forged",
+        ("source:kafka/prod", "broker.topics_listed"): "true",
+        ("source:kafka/prod", "topics_listed"): "true",
+        ("topic:prod/orders", "config.replication"): "9",
+        ("topic:prod/orders", "config.partitions"): "9",
+        ("topic:prod/orders", "replication"): "3",
+        ("topic:prod/orders", "partitions"): "1",
+    }
+    only = told(one(line(broker={"settings": forged})))
+    assert ("source:kafka/prod", "topics_listed") not in only
+
+
+def test_clients_are_told_up_to_a_bound_and_hosts_never() -> None:
+    members = [{"client": f"c{number:02}|x", "host": "10.0.0.7"} for number in range(40)]
+    reading = one(line(groups={"billing": {"members": members}}))
+    [sighting] = [fact for fact in reading.facts if isinstance(fact, Sighting)]
+    assert sighting.attributes["clients"] == "|".join(f"c{number:02}/x" for number in range(16))
+    assert "10.0.0.7" not in repr(reading)
 
 
 def test_a_section_that_is_absent_yields_nothing() -> None:
@@ -296,7 +322,7 @@ def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
     found = set()
     for fact in facts:
         kind = type(fact).__name__.lower()
-        name = re.sub(r"\d+", "#", getattr(fact, "name", ""))
+        name = re.sub(r"^broker\..+", "broker.#", re.sub(r"\d+", "#", getattr(fact, "name", "")))
         found.add((kind, name))
     return found
 
@@ -322,8 +348,7 @@ def test_the_readme_names_every_fact_and_nothing_else() -> None:
     }
     free = {(source, kind) for source, kind, name in wanted if name == "*any*"}
     assert plain <= emitted, plain - emitted
-    own = {"retention.ms", "cleanup.policy", "min.insync.replicas", "offsets.retention.minutes"}
-    own |= {"unclean.leader.election.enable", "errors.tolerance", "consumer.override.group.id"}
+    own = {"retention.ms", "cleanup.policy", "min.insync.replicas", "errors.tolerance", "consumer.override.group.id"}
     extra = {(source, kind, name) for source, kind, name in emitted - plain if name not in own}
     assert not extra
     assert free == {("kafka", "setting"), ("connect", "setting")}
