@@ -62,6 +62,9 @@ class Agent:
         }
         self.process = subprocess.Popen([sys.executable, "-m", "agent", "run"], env=environ, stdout=subprocess.DEVNULL)
         for _ in range(200):
+            if self.process.poll() is not None:
+                message = f"the agent left with {self.process.returncode}"
+                raise SystemExit(message)
             try:
                 self.get("/readyz")
             except OSError:
