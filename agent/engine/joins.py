@@ -13,7 +13,7 @@ _CLUSTERED = ("topic", "group")
 
 def joins(store: Store, as_of: datetime) -> list[Alias]:
     """Aliases that the store does not have yet; each is certain, or it is not made."""
-    keys = [row.key for row in store.seams()]
+    keys = store.keys()
     parts = {end for key in keys if isinstance(key, SeamKey) for end in (key.source, key.target)}
     parts |= {key for key in keys if isinstance(key, Component)}
     named = {part for part in parts if part.kind in _CLUSTERED}

@@ -35,6 +35,8 @@ def _plain(value: object) -> Any:
 
 def dumps(value: object) -> str:
     """Any of ours as JSON."""
+    if isinstance(value, Verdict):  # thousands a round: no subject inside, so the library knows every part
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS).decode()
 
 

@@ -64,6 +64,7 @@ class Store(Notes):
         self._seams: dict[str, int] = {}
         self._subjects: dict[SubjectRef, int] = {}
         self._verdicts = findings.Verdicts()
+        self._keys: dict[int, Key] = {}
         self._told = facts.Told()
         self._chunks: dict[facts.Place, bytes] = {}
         self._sighted: set[tuple[Key, tuple[tuple[str, str], ...]]] = set()
@@ -163,14 +164,21 @@ class Store(Notes):
             rows = connection.execute(query).all()
         found: dict[Key, SeamRow] = {}
         for row in rows:
-            key = names.key(_key(row))
+            key = names.key(self._key(row))
             one = SeamRow(key, row.first_seen, row.last_seen, orjson.loads(row.attributes), (row.id,))
             found[key] = _joined(found[key], one) if key in found else one
         return list(found.values())
 
+    def _key(self, row: Any) -> Key:
+        """A row's own name; a number never changes its name."""
+        known = self._keys.get(row.id)
+        if known is None:
+            known = self._keys[row.id] = _key(row)
+        return known
+
     def _by_id(self, connection: Connection) -> dict[int, Key]:
         names = self._names(connection)
-        return {row.id: names.key(_key(row)) for row in connection.execute(select(schema.seams)).all()}
+        return {row.id: names.key(self._key(row)) for row in connection.execute(select(schema.seams)).all()}
 
     def sums(self, start: datetime, end: datetime) -> dict[Key, tuple[int, ...]]:
         """Window columns summed over [start, end), whole minutes, by seam."""
@@ -183,6 +191,11 @@ class Store(Notes):
             before = found.get(key)
             found[key] = tuple(values) if before is None else tuple(map(int.__add__, before, values))
         return found
+
+    def keys(self) -> list[Key]:
+        """Every seam and component, under the name that stands for it now."""
+        with self.database.read() as connection:
+            return list(dict.fromkeys(self._by_id(connection).values()))
 
     def _ids_of(self, connection: Connection, keys: Sequence[Key]) -> dict[int, Key]:
         wanted = set(keys)
@@ -226,7 +239,7 @@ class Store(Notes):
     def delivered_since(self, day: datetime) -> Iterator[Delivered]:
         """What consumers processed since a day, under the names that their writers use."""
         with self.database.read() as connection:
-            keys = {row.id: _key(row) for row in connection.execute(select(schema.seams)).all()}
+            keys = {row.id: self._key(row) for row in connection.execute(select(schema.seams)).all()}
             rows = list(windows.delivered_since(connection, day))
         for seam, row in rows:
             yield windows.delivered_of(keys[seam], row)
