@@ -77,6 +77,7 @@ class Intake:
         self._idle = asyncio.Event()
         self._idle.set()
         self._file = asyncio.Lock()
+        self._full = False
         self._held = 0
         self.counters = IntakeCounters()
         self.broken = ""
@@ -90,7 +91,7 @@ class Intake:
         """Why a body of this many bytes cannot be taken now; empty when it can."""
         if self.broken or self._stopping:
             return "stopping"
-        if self._unsaved:
+        if self._full:
             return "disk full"
         if self.journal.full:
             return "journal full"
@@ -128,7 +129,7 @@ class Intake:
         while not (self._stopping and not self._queue):
             if not self._queue:
                 self._wake.clear()
-                timeout = _RETRY_SECONDS if self._unsaved else None
+                timeout = _RETRY_SECONDS if self._full else None
                 try:
                     await asyncio.wait_for(self._wake.wait(), timeout)
                 except TimeoutError:
@@ -176,6 +177,7 @@ class Intake:
             if not self.counters.refused["disk full"]:
                 log.warning("disk full", extra={"fields": {"what": str(problem)}})
             self.counters.refused["disk full"] += 1
+            self._full = True
             return Taken.REFUSED
         except JournalBrokenError as problem:
             self.broken = str(problem)
@@ -183,7 +185,7 @@ class Intake:
         for record in records:
             self.aggregator.take(record)
         self._known.update(digests)
-        self._unsaved = []
+        self._unsaved, self._full = [], False
         self.counters.commits += 1
         self.counters.taken += len(digests)
         self.counters.commit_seconds.add(loop.time() - started)
