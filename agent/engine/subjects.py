@@ -233,6 +233,8 @@ def seams(estate: Estate) -> Iterable[s.Seam]:
     serving = {row.key.name.split(" ")[0] for row in estate.rows if isinstance(row.key, Component)}
     for seen in (seen for found in estate.seams.values() for seen in found):
         key, sums = seen.key, estate.day.get(seen.key, NOTHING)
+        if key.kind == "calls" and key.target.kind == "service" and not sums[Column.COUNT]:
+            continue  # every call's other side was seen: they stand at the callee's route
         mine = consumers.get(key.source.name, []) if key.kind == "publishes" else []
         yield s.Seam(
             key=key,

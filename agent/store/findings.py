@@ -45,7 +45,7 @@ def save(connection: Connection, steps: Iterable[tuple[Finding, Change | None, d
     for finding, change, at in steps:
         if not _swap(connection, finding):
             lost.append(finding)
-        elif change is not None:
+        elif change is not None and change is not Change.UPDATED:  # a number that moves is no history
             _event(connection, finding.fingerprint, Event(at, change.value, finding.says))
     return lost
 

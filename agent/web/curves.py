@@ -91,7 +91,7 @@ def _backlog(measures: Mapping[str, Series]) -> list[Strip]:
         gap = produced.values[-1] - committed.values[-1]
         kind = "h" if gap > 0.02 * max(1.0, produced.values[-1] - produced.values[0]) else "t"
         written = Curve("written", produced.times, produced.values, "w")
-        read = Curve("read", committed.times, committed.values, kind, f"{count(gap)} behind;")
+        read = Curve("read", committed.times, committed.values, kind, f"{count(gap)} less")
         strips.append(Strip("Offsets, all partitions", (written, read)))
     for name, title in (("lag", "Unread messages"), ("age_seconds", "Age of the oldest unread, seconds")):
         series = measures.get(name)

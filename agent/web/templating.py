@@ -35,6 +35,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "subject": words.subject_name,
         "prose": prose.render,
         "mean": mean,
+        "saw": words.scalar,
         "safe_icon": lambda name: ICONS[name],
         "markup": lambda _text: Markup("<span></span>"),
     }

@@ -28,6 +28,19 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def scalar(value: object) -> str:
+    """A number as a claim shows it: thousands apart, four digits at most behind the point; `not seen` for None."""
+    if value is None:
+        return "not seen"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return str(value)
+
+
 def milliseconds(value: float | None) -> str:
     """`12 ms`, `3.4 s`, `2 min`; `not seen` for None."""
     if value is None:

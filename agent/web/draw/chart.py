@@ -60,7 +60,7 @@ def _axis(start: float, end: float, y: float) -> Markup:
 def _strip(strip: Strip, top: float, start: float, end: float) -> Markup:
     values = [value for curve in strip.curves for value in curve.values]
     low, high = min(0.0, *values), max(values)
-    if min(values) > 0.9 * high:  # offsets: what moves is what matters
+    if min(values) > 0.5 * high:  # offsets: what moves is what matters
         low = min(values)
     span = (high - low) or 1.0
     base, room = top + _TOP + _STRIP - 8, _STRIP - 16
@@ -72,16 +72,26 @@ def _strip(strip: Strip, top: float, start: float, end: float) -> Markup:
         Markup('<text class="ttl" x="{}" y="{}">{}</text>').format(LEFT, top + 16, strip.title),
         *(_grid(level, y(level)) for level in (low, low + span / 2, high)),
     ]
-    for curve in strip.curves:
+    drawn = [curve for curve in strip.curves if len(curve.times) > 1]
+    heights = spread([y(curve.values[-1]) + 4 for curve in drawn])
+    for curve, height in zip(drawn, heights, strict=True):
         points = list(zip(curve.times, curve.values, strict=True))
-        if len(points) < 2:
-            continue
         path = " L".join(f"{_x(at, start, end):.1f} {y(value):.1f}" for at, value in thin(points))
         lines.append(Markup('<path class="{}" d="M{}"/>').format(curve.kind, path))
         ends = Markup('<text class="{}" x="{}" y="{:.1f}">{} {}</text>')
         kind = "lbl hot" if curve.kind == "h" else "lbl"
-        lines.append(ends.format(kind, RIGHT + 8, y(points[-1][1]) + 4, curve.shown, curve.label))
+        lines.append(ends.format(kind, RIGHT + 8, height, curve.shown, curve.label))
     return Markup("").join(lines)
+
+
+def spread(heights: list[float], apart: float = 14.0) -> list[float]:
+    """The same heights, moved so that no two lines of text stand on each other."""
+    order = sorted(range(len(heights)), key=lambda number: heights[number])
+    placed = dict.fromkeys(order, 0.0)
+    last = float("-inf")
+    for number in order:
+        placed[number] = last = max(heights[number], last + apart)
+    return [placed[number] for number in range(len(heights))]
 
 
 def _grid(level: float, y: float) -> Markup:

@@ -10,6 +10,7 @@ from agent.model.seam import Component
 
 _BOX, _HIGH, _GAP_X, _GAP_Y = 150, 40, 74, 16
 _SWEEPS = 8
+_NARROWEST = 1100  #: a small estate is not blown up to fill the page
 MOST = 60  #: components; beyond it only trouble and its neighbours are drawn
 
 
@@ -79,13 +80,14 @@ def picture(edges: Sequence[Edge], names: Mapping[Component, str], says: str) ->
         return Markup("")
     columns = layers(edges)
     tall = max(len(column) for column in columns)
-    width = len(columns) * (_BOX + _GAP_X) - _GAP_X + 36
+    width = max(_NARROWEST, len(columns) * (_BOX + _GAP_X) - _GAP_X + 36)
+    left = (width - (len(columns) * (_BOX + _GAP_X) - _GAP_X)) / 2
     height = tall * (_HIGH + _GAP_Y) + 20
     place = {}
     for x, column in enumerate(columns):
         offset = (tall - len(column)) * (_HIGH + _GAP_Y) / 2
         for y, component in enumerate(column):
-            place[component] = (18 + x * (_BOX + _GAP_X), 10 + offset + y * (_HIGH + _GAP_Y))
+            place[component] = (left + x * (_BOX + _GAP_X), 10 + offset + y * (_HIGH + _GAP_Y))
     lines = [_line(edge, place) for edge in sorted(edges, key=lambda e: (e.mark, e.source, e.target))]
     boxes = [_box(component, place[component], names.get(component, component.name)) for component in sorted(place)]
     marks = [_mark(edge, place) for edge in edges if edge.mark]
