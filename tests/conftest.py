@@ -42,10 +42,10 @@ def postgres() -> Iterator[str]:
     system = any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not system and not shutil.which("mvn"):
         missing("PostgreSQL is not installed. Install the package postgresql, or Maven to fetch one.")
-    home = Path(tempfile.mkdtemp(prefix="seamwatch-testbed-", dir="/var/tmp"))
-    home.chmod(0o755)
+    run = Path(tempfile.mkdtemp(prefix="seamwatch-testbed-", dir="/var/tmp"))  # not private: it may run as nobody
+    run.chmod(0o755)
     port = free_port()
-    environ = {**os.environ, "TESTBED_HOME": str(home), "TESTBED_RUN": str(home / "run")}
+    environ = {**os.environ, "TESTBED_RUN": str(run)}
     environ |= {"PG_VERSION": "system"} if system else {}
     script = ["bash", str(TESTBED / "postgres.sh")]
     up = subprocess.run([*script, "up", str(port)], env=environ, capture_output=True, text=True, check=False)
@@ -53,7 +53,19 @@ def postgres() -> Iterator[str]:
         missing(f"PostgreSQL did not start: {up.stderr.strip()[-300:]}")
     yield f"postgresql://seamwatch@127.0.0.1:{port}"
     subprocess.run([*script, "down"], env=environ, capture_output=True, check=False)
-    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(run, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """The URL of an empty database on a real PostgreSQL."""
+    import psycopg
+
+    name = f"seamwatch_{os.getpid()}_{next(_NAMES)}"
+    with psycopg.connect(f"{postgres}/seamwatch", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield f"{postgres}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
@@ -61,13 +73,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store, on both engines."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    import psycopg
-
-    server = request.getfixturevalue("postgres")
-    name = f"seamwatch_{os.getpid()}_{next(_NAMES)}"
-    with psycopg.connect(f"{server}/seamwatch", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return f"{server}/{name}"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
 
 
 @pytest.fixture

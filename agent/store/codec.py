@@ -1,6 +1,7 @@
 """Findings and verdicts as JSON, and back. Only known fields; an unknown one is a bug, not data."""
 
 import dataclasses
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -101,3 +102,13 @@ def verdict_of(text: str) -> Verdict:
         evidence=Evidence(row["evidence"]) if row["evidence"] else None,
         show=row["show"],
     )
+
+
+def digest(text: str) -> str:
+    """32 hex digits that stand for a text of any length in a key."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def plain(text: str) -> str:
+    """A text that both engines take: PostgreSQL refuses NUL, and a lone surrogate is no UTF-8."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

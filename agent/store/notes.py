@@ -10,7 +10,10 @@ from sqlalchemy import Connection, select
 
 from agent.model.flush import Counted
 from agent.store import schema
+from agent.store.codec import plain
 from agent.store.engine import Database
+
+_NAME = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,14 @@ class Notes:
     ) -> None:
         """Note that a source was heard (or, with `error`, was not)."""
         table = schema.sources
+        source = plain(source)[:_NAME]
         counters = {f"{c.verb} {c.reason}".strip(): c.facts for c in counted}
         with self.database.write() as connection:
             before = connection.execute(select(table).where(table.c.source == source)).first()
             values = {
                 "last_success": before.last_success if error and before else None if error else at,
                 "last_fact": fact_at or (before.last_fact if before else None),
-                "error": error,
+                "error": plain(error),
                 "counters": orjson.dumps(counters).decode() if counted or before is None else before.counters,
             }
             connection.execute(table.delete().where(table.c.source == source))
@@ -79,6 +83,14 @@ class Notes:
             )
             return int(fence)
 
+    def holds_lease(self, name: str, fence: int) -> bool:
+        """True while the lease with this fence number is neither over nor taken by another."""
+        table = schema.leases
+        with self.database.read() as connection:
+            now = _now(self.database, connection)
+            found = connection.execute(select(table).where(table.c.name == name)).first()
+        return found is not None and found.fence == fence and found.until > now
+
     def meta(self, key: str) -> str | None:
         """One value of the store's own notes."""
         with self.database.read() as connection:
@@ -98,8 +110,12 @@ class Notes:
 
     def attach(self, at: datetime) -> None:
         """Note the first fact, once."""
-        if self.meta("attached") is None:
-            self.set_meta("attached", at.astimezone(UTC).isoformat())
+        if self.meta("attached") is not None:
+            return
+        with self.database.write() as connection:
+            table = schema.meta
+            if connection.execute(select(table.c.key).where(table.c.key == "attached")).first() is None:
+                connection.execute(table.insert().values(key="attached", value=at.astimezone(UTC).isoformat()))
 
 
 def _now(database: Database, connection: Connection) -> float:

@@ -1,4 +1,7 @@
-"""The tables. Windows start at Unix seconds; every aggregate's key begins with what it belongs to."""
+"""The tables. Windows start at Unix seconds; every aggregate's key begins with what it belongs to.
+
+Names that come from outside are keyed by their digest (`place`): PostgreSQL refuses an index entry above 2.7 KB.
+"""
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
@@ -11,7 +14,7 @@ FIELDS = tuple(field.name.lower() for field in Field)
 
 
 def _window(name: str, *, writer: bool) -> Table:
-    writers = [Column("writer", Integer, primary_key=True)] if writer else []
+    writers = [Column("writer", Integer, primary_key=True, autoincrement=False)] if writer else []
     return Table(
         name,
         metadata,
@@ -41,7 +44,8 @@ seams = Table(
     "seams",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("key", Text, nullable=False, unique=True),
+    Column("place", String(32), nullable=False, unique=True),
+    Column("key", Text, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("source", Text, nullable=False),
     Column("target", Text, nullable=False),
@@ -57,12 +61,13 @@ windows = {
     "1d": _window("windows_1d", writer=False),
 }
 
-rollups = Table(
-    "rollups",
+dirty = Table(
+    "rollup_dirty",
     metadata,
     Column("tier", String(4), primary_key=True),
     Column("start", BigInteger, primary_key=True, autoincrement=False),
-    Column("seams", Text),  # the seams to do again; null for all
+    Column("version", BigInteger, nullable=False),  # one more for each flush that fell into it
+    Column("seams", Text, nullable=False),
 )
 
 exemplars = Table(
@@ -95,7 +100,8 @@ subjects = Table(
     "subjects",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("key", Text, nullable=False, unique=True),
+    Column("place", String(32), nullable=False, unique=True),
+    Column("key", Text, nullable=False),
 )
 
 measures = Table(
@@ -112,33 +118,39 @@ measures = Table(
 settings = Table(
     "settings",
     metadata,
-    Column("component", Text, primary_key=True),
+    Column("place", String(32), primary_key=True),
     Column("name", String(256), primary_key=True),
     Column("since", UtcDateTime, primary_key=True),
+    Column("component", Text, nullable=False),
     Column("value", Text),
-    Column("source", String(128), nullable=False),
+    Column("source", Text, nullable=False),
     Column("seen", UtcDateTime, nullable=False),
     Index("settings_seen", "seen"),
+    Index("settings_since", "since"),
     sqlite_with_rowid=False,
 )
 
 runs = Table(
     "runs",
     metadata,
-    Column("job", Text, primary_key=True),
+    Column("place", String(32), primary_key=True),
     Column("run", String(256), primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),  # its end, or its start while it runs
     Column("state", String(16), nullable=False),
     Column("started", UtcDateTime),
     Column("ended", UtcDateTime),
     Column("body", Text, nullable=False),
-    Index("runs_ended", "ended"),
+    Index("runs_at", "at"),
+    Index("runs_job", "place", "at"),
     sqlite_with_rowid=False,
 )
 
 aliases = Table(
     "aliases",
     metadata,
-    Column("old", Text, primary_key=True),
+    Column("place", String(32), primary_key=True),
+    Column("old", Text, nullable=False),
     Column("new", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("reason", Text, nullable=False),
@@ -149,14 +161,18 @@ findings = Table(
     "findings",
     metadata,
     Column("fingerprint", String(20), primary_key=True),
-    Column("rule", String(16), nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("place", String(32), nullable=False),  # of the subject
+    Column("origin", Text, nullable=False),  # the subject before any alias, for the way back
+    Column("joined", String(20)),  # the finding that stands for this one since an alias
+    Column("first", UtcDateTime, nullable=False),
     Column("signal", String(16), nullable=False),
     Column("owner", Text),
     Column("opened", UtcDateTime),
     Column("version", Integer, nullable=False),
     Column("body", Text, nullable=False),
-    Index("findings_rule_subject", "rule", "subject"),
+    Index("findings_rule_place", "rule", "place"),
+    Index("findings_place", "place"),
     Index("findings_signal", "signal"),
 )
 
@@ -171,25 +187,28 @@ events = Table(
     Column("by", Text, nullable=False, server_default=""),
     Column("note", Text, nullable=False, server_default=""),
     Index("finding_events_fingerprint", "fingerprint", "id"),
+    Index("finding_events_at", "at"),
 )
 
 verdicts = Table(
     "verdicts",
     metadata,
-    Column("rule", String(16), primary_key=True),
-    Column("subject", Text, primary_key=True),
+    Column("rule", String(64), primary_key=True),
+    Column("place", String(32), primary_key=True),
+    Column("subject", Text, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("reason", String(32)),
     Column("body", Text, nullable=False),
     Column("since", UtcDateTime, nullable=False),
-    Index("verdicts_subject", "subject"),
+    Index("verdicts_place", "place"),
+    Index("verdicts_outcome", "outcome"),
     sqlite_with_rowid=False,
 )
 
 verdict_counts = Table(
     "verdict_counts",
     metadata,
-    Column("rule", String(16), primary_key=True),
+    Column("rule", String(64), primary_key=True),
     Column("outcome", String(16), primary_key=True),
     Column("verdicts", Integer, nullable=False),
     Column("at", UtcDateTime, nullable=False),
@@ -198,7 +217,7 @@ verdict_counts = Table(
 sources = Table(
     "sources",
     metadata,
-    Column("source", Text, primary_key=True),
+    Column("source", String(512), primary_key=True),
     Column("last_success", UtcDateTime),
     Column("last_fact", UtcDateTime),
     Column("error", Text, nullable=False, server_default=""),

@@ -17,9 +17,9 @@ from agent.model.seam import Component, SeamKey, SubjectRef, fingerprint, group_
 from agent.model.verdict import Claim, Evidence, Outcome, Severity, Verdict
 from agent.store import engine, rollup
 from agent.store.engine import Database, StoreError
+from agent.store.flush import SequenceGapError
 from agent.store.store import Store, open_store
 from agent.store.types import micros, moment
-from agent.store.windows import SequenceGapError
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 A = seam.publishes(seam.service("a"), seam.topic("t", "c"))
@@ -155,7 +155,17 @@ def test_findings_move_with_their_names_and_the_oldest_fingerprint_stays(store: 
     found = {one.fingerprint: one for one in store.findings()}
     assert found[old.fingerprint].subject == new.subject
     assert found[old.fingerprint].signal is Signal.OPEN
-    assert found[new.fingerprint].closed_because == f"joined {old.fingerprint}"
+    assert list(found) == [old.fingerprint]
+    closed = store.finding(new.fingerprint)
+    assert closed is not None
+    assert (closed.signal, closed.closed_because) == (Signal.RESOLVED, f"joined with {old.fingerprint}")
+    assert store.finding_of("IDM-01", old.subject) == store.finding_of("IDM-01", new.subject) == found[old.fingerprint]
+
+    assert store.undo_alias(seam.topic("t"), NOON)
+    assert {one.fingerprint: one.subject for one in store.findings()} == {
+        old.fingerprint: old.subject,
+        new.fingerprint: new.subject,
+    }
 
 
 def test_a_finding_is_written_by_whoever_read_its_last_version(store: Store) -> None:
@@ -193,7 +203,7 @@ def test_measures_come_back_as_they_were_in_order_and_late(store: Store) -> None
         (0, 1.5),
         (30, 9.0),
         (60, 2.0),
-        (120, -7.25),
+        (125, 100.0),
     ]
 
 
@@ -254,29 +264,6 @@ def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError, match="The file is damaged: move it away"):
         open_store(f"sqlite:///{tmp_path / 'store.db'}")
-
-
-GROWING = {
-    "sums": "SELECT seam, sum(count) FROM windows_1m WHERE start >= 1 AND start < 2 GROUP BY seam",
-    "one seam": "SELECT * FROM windows_1h WHERE seam IN (1, 2) AND start >= 1 AND start < 2 ORDER BY start",
-    "one row": "SELECT * FROM windows_1m WHERE seam = 1 AND start = 2 AND writer = 3",
-    "exemplars": "SELECT * FROM exemplars WHERE seam IN (1, 2)",
-    "measures": "SELECT * FROM measures WHERE name IN ('lag') AND day >= 1 AND day <= 2",
-    "settings": "SELECT * FROM settings WHERE component = 'a' AND name = 'b' ORDER BY since DESC LIMIT 1",
-    "findings": "SELECT body FROM findings WHERE signal IN ('open')",
-    "events": "SELECT * FROM finding_events WHERE fingerprint = 'a' ORDER BY id DESC LIMIT 5",
-    "verdicts": "SELECT * FROM verdicts WHERE subject = 'a'",
-    "deliveries": "SELECT * FROM deliveries WHERE day >= 1",
-}
-
-
-@pytest.mark.parametrize("name", GROWING)
-def test_each_query_that_grows_uses_an_index(tmp_path: Path, name: str) -> None:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    with opened.database.read() as connection:
-        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {GROWING[name]}")]
-    opened.close()
-    assert all("SCAN" not in step or "INDEX" in step for step in plan), plan
 
 
 def test_harm_holds_for_a_day() -> None:

@@ -1,0 +1,146 @@
+"""Verdicts of the last round: only what changed is written."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, select
+
+from agent.model.seam import SubjectRef
+from agent.model.verdict import Outcome, Verdict
+from agent.store import schema
+from agent.store.codec import digest, dumps, subject_of, subject_text, verdict_of
+from agent.store.engine import Database
+from agent.store.findings import VerdictRow
+from agent.store.types import micros
+
+_OWNER = "verdicts:at hand"
+_RULE = 64
+
+
+_Place = tuple[str, str]  #: rule, digest of the subject
+
+
+class Verdicts:
+    """The last verdict of each rule on each subject, with what was written last at hand."""
+
+    def __init__(self) -> None:
+        self._me = uuid4().hex
+        self._written: dict[_Place, tuple[SubjectRef, Verdict]] | None = None
+        self._places: dict[SubjectRef, tuple[str, str]] = {}
+
+    def save(
+        self,
+        database: Database,
+        connection: Connection,
+        at: datetime,
+        rows: Sequence[tuple[str, SubjectRef, Verdict]],
+        counts: Mapping[tuple[str, Outcome], int],
+    ) -> dict[_Place, tuple[SubjectRef, Verdict]]:
+        """Write one round; return what to `keep` once the transaction is kept."""
+        before = self._written if _still_mine(connection, self._me) else None
+        if before is None:
+            before = _stored(connection)
+        now: dict[_Place, tuple[SubjectRef, Verdict]] = {}
+        for rule, subject, verdict in rows:
+            if subject not in self._places:
+                text = subject_text(subject)
+                self._places[subject] = (digest(text), text)
+            now[rule[:_RULE], self._places[subject][0]] = (subject, verdict)
+        gone = [place for place in before if place not in now]
+        changed = [place for place, value in now.items() if before.get(place) != value]
+        mark = database.mark
+        if gone:
+            connection.exec_driver_sql(
+                f"DELETE FROM verdicts WHERE rule = {mark} AND place = {mark}",  # noqa: S608
+                gone,
+            )
+        if changed:
+            self._write(database, connection, at, [(place, *now[place]) for place in changed])
+        counted = schema.verdict_counts
+        connection.execute(counted.delete())
+        if counts:
+            told = [{"rule": r[:_RULE], "outcome": o.value, "verdicts": n, "at": at} for (r, o), n in counts.items()]
+            connection.execute(counted.insert(), told)
+        return now
+
+    def keep(self, written: dict[_Place, tuple[SubjectRef, Verdict]]) -> None:
+        """Remember what was written."""
+        self._written = written
+        if len(self._places) > 2 * len(written) + 1000:
+            self._places.clear()
+
+    def _write(
+        self,
+        database: Database,
+        connection: Connection,
+        at: datetime,
+        changed: Sequence[tuple[_Place, SubjectRef, Verdict]],
+    ) -> None:
+        sql = (
+            "INSERT INTO verdicts (rule, place, subject, outcome, reason, body, since) "  # noqa: S608
+            f"VALUES ({database.marks(7)}) ON CONFLICT (rule, place) DO UPDATE SET "
+            "since = CASE WHEN verdicts.outcome = excluded.outcome THEN verdicts.since ELSE excluded.since END, "
+            "outcome = excluded.outcome, reason = excluded.reason, body = excluded.body"
+        )
+        when = micros(at)
+        rows = []
+        for place, subject, verdict in changed:
+            reason = verdict.reason.value if verdict.reason else None
+            row = (*place, self._places[subject][1], verdict.outcome.value, reason, dumps(verdict), when)
+            rows.append(row)
+        connection.exec_driver_sql(sql, rows)
+
+
+def _still_mine(connection: Connection, me: str) -> bool:
+    """True where no other process saved a round since; from now on it is `me`."""
+    table = schema.meta
+    last = connection.execute(select(table.c.value).where(table.c.key == _OWNER)).scalar_one_or_none()
+    if last is None:
+        connection.execute(table.insert().values(key=_OWNER, value=me))
+    elif last != me:
+        connection.execute(table.update().where(table.c.key == _OWNER).values(value=me))
+    return last == me
+
+
+def _stored(connection: Connection) -> dict[_Place, tuple[SubjectRef, Verdict]]:
+    table = schema.verdicts
+    rows = connection.execute(select(table.c.rule, table.c.place, table.c.subject, table.c.body))
+    return {(row.rule, row.place): (subject_of(row.subject), verdict_of(row.body)) for row in rows}
+
+
+def verdicts(connection: Connection, **wanted: Any) -> list[VerdictRow]:
+    """Verdicts of the last round by rule, subject or outcome."""
+    table = schema.verdicts
+    query = select(table)
+    if wanted.get("rule") is not None:
+        query = query.where(table.c.rule == wanted["rule"])
+    if wanted.get("outcome") is not None:
+        query = query.where(table.c.outcome == Outcome(wanted["outcome"]).value)
+    if wanted.get("subject") is not None:
+        query = query.where(table.c.place == digest(subject_text(wanted["subject"])))
+    rows = connection.execute(query.order_by(table.c.rule, table.c.subject))
+    return [
+        VerdictRow(row.rule, subject_of(row.subject), Outcome(row.outcome), verdict_of(row.body), row.since)
+        for row in rows
+    ]
+
+
+def counts(connection: Connection) -> dict[tuple[str, Outcome], int]:
+    """Verdicts of the last round by rule and outcome."""
+    rows = connection.execute(select(schema.verdict_counts))
+    return {(row.rule, Outcome(row.outcome)): row.verdicts for row in rows}
+
+
+def judged_at(connection: Connection) -> datetime | None:
+    """When the last round with any verdict was saved."""
+    found: datetime | None = connection.execute(select(schema.verdict_counts.c.at).limit(1)).scalar()
+    return found
+
+
+def outcomes(connection: Connection) -> list[tuple[str, SubjectRef, Outcome]]:
+    """Rule, subject and outcome of every verdict of the last round, without its claims."""
+    table = schema.verdicts
+    rows = connection.execute(select(table.c.rule, table.c.subject, table.c.outcome))
+    return [(row.rule, subject_of(row.subject), Outcome(row.outcome)) for row in rows]
