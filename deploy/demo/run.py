@@ -61,9 +61,16 @@ def free(port: int) -> int:
     raise SystemExit(message)
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def live(estate: Estate, port: int, agent: "subprocess.Popen[bytes]") -> None:
     """Send the estate's traffic to the agent's own receiver, until it ends."""
     url = f"http://127.0.0.1:{port}/v1/traces"
+    while agent.poll() is None and not _listens(port):
+        time.sleep(0.2)
     while agent.poll() is None:
         begun = time.time()
         time.sleep(5)
