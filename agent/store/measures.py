@@ -105,6 +105,8 @@ def series(
     connection: Connection, names: Sequence[str], start: datetime, end: datetime, subjects: Sequence[int] | None = None
 ) -> dict[tuple[int, str], Series]:
     """Measures by subject number and name over [start, end]; of every subject where none are given."""
+    if subjects is not None and not subjects:
+        return {}
     low, high = start.timestamp(), end.timestamp()
     table = schema.measures
     days = list(range(int(low) // DAY * DAY, int(high) // DAY * DAY + 1, DAY))

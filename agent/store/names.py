@@ -196,6 +196,7 @@ class _Read:
     raw: Mapping[int, Key] = field(default_factory=dict)
     aliases: Mapping[Component, Component] = field(default_factory=dict)
     keys: Mapping[int, Key] = field(default_factory=dict)
+    numbers: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Known:
@@ -206,19 +207,30 @@ class Known:
 
     def keys(self, connection: Connection) -> Mapping[int, Key]:
         """Every seam's key under the name that stands for it now."""
+        return self._now(connection).keys
+
+    def of(self, connection: Connection, keys: Iterable[Key]) -> dict[int, Key]:
+        """The same for some keys: each has the numbers of all names it has had."""
+        numbers = self._now(connection).numbers
+        return {number: key for key in dict.fromkeys(keys) for number in numbers.get(key, ())}
+
+    def _now(self, connection: Connection) -> _Read:
         table, before = schema.seams, self._read
         columns = (table.c.id, table.c.kind, table.c.source, table.c.target)
         rows = connection.execute(select(*columns).where(table.c.id > before.newest)).all()
         fresh = {int(row.id): key_of(row) for row in rows}
         named = {alias.old: alias.new for alias in aliases(connection)}
         if not fresh and named == before.aliases:
-            return before.keys
+            return before
         names = Canonical(named)
         raw = {**before.raw, **fresh}
         renamed = raw if named != before.aliases else fresh
         keys = {**before.keys, **{number: names.key(key) for number, key in renamed.items()}}
-        self._read = _Read(max(fresh, default=before.newest), raw, named, keys)
-        return keys
+        numbers: dict[Key, tuple[int, ...]] = {}
+        for number, key in keys.items():
+            numbers[key] = (*numbers.get(key, ()), number)
+        self._read = found = _Read(max(fresh, default=before.newest), raw, named, keys, numbers)
+        return found
 
 
 class KnownSubjects:

@@ -164,17 +164,15 @@ class Store(Judgements):
     ) -> dict[Key, tuple[int, ...]]:
         """Window columns summed over [start, end), whole minutes, by seam; of some kinds or keys, or of all."""
         with self.database.read() as connection:
-            known = self._names.keys(connection)
+            known = self._names.keys(connection) if keys is None else self._names.of(connection, keys)
             if kinds is not None:
                 known = {number: key for number, key in known.items() if names.kind_of(key) in kinds}
-            if keys is not None:
-                known = _of(known, keys)
             return windows.sums(self.database, connection, start, end, known)
 
     def windows(self, key: Key, start: datetime, end: datetime, tier: Tier | None = None) -> list[Window]:
         """One seam's windows over [start, end), oldest first; without a tier the finest with at most 300 points."""
         with self.database.read() as connection:
-            ids = sorted(_of(self._names.keys(connection), [key]))
+            ids = sorted(self._names.of(connection, [key]))
             return windows.windows(self.database, connection, key, ids, start, end, tier)
 
     def histograms_between(
@@ -182,13 +180,13 @@ class Store(Judgements):
     ) -> dict[Key, tuple[Histogram, Histogram]]:
         """Duration and queue histograms summed over [start, end) by seam."""
         with self.database.read() as connection:
-            known = _of(self._names.keys(connection), keys)
+            known = self._names.of(connection, keys)
             return windows.histograms(self.database, connection, start, end, known)
 
     def exemplars(self, key: Key) -> tuple[Exemplar, ...]:
         """The spans kept as evidence of a seam, newest first."""
         with self.database.read() as connection:
-            return evidence.exemplars(connection, sorted(_of(self._names.keys(connection), [key])))
+            return evidence.exemplars(connection, sorted(self._names.of(connection, [key])))
 
     def delivered_since(self, day: datetime) -> Iterator[Delivered]:
         """What consumers processed since a day, under the names that their writers use."""
@@ -240,11 +238,6 @@ class Store(Judgements):
 
 
 _add_settings, _add_runs, _prune = settings.add_settings, settings.add_runs, settings.prune
-
-
-def _of(known: Mapping[int, Key], keys: Iterable[Key]) -> dict[int, Key]:
-    wanted = set(keys)
-    return {number: key for number, key in known.items() if key in wanted}
 
 
 def _joined(one: SeamRow, other: SeamRow) -> SeamRow:

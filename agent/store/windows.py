@@ -52,12 +52,18 @@ def _queries(
     cast = "sum({})" if database.sqlite else "sum({})::bigint"
     columns = ", ".join(cast.format(field) for field in FIELDS)
     mark = database.mark
+    # One seek a seam and then rows side by side; by the index on `start` SQLite seeks once a row, 3 times slower.
+    every = (
+        "seams CROSS JOIN windows_{0} ON windows_{0}.seam = seams.id AND" if database.sqlite else "windows_{0} WHERE"
+    )
     queries: list[tuple[str, tuple[int, ...]]] = []
     for tier, low, high in pieces:
         head = f"SELECT seam, {columns} FROM windows_{tier.value} WHERE"  # noqa: S608
         tail = f"start >= {mark} AND start < {mark} GROUP BY seam"
         if len(seams) > _FEW:
-            queries.append((f"{head} {tail}", (low, high)))
+            place = every.format(tier.value)
+            tail = tail.replace("GROUP BY seam", "GROUP BY seams.id") if database.sqlite else tail
+            queries.append((f"SELECT seam, {columns} FROM {place} {tail}", (low, high)))  # noqa: S608
         elif seams:
             queries.append((f"{head} seam IN ({database.marks(len(seams))}) AND {tail}", (*seams, low, high)))
     return queries
