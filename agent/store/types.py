@@ -1,6 +1,6 @@
 """Column types that keep their word on both engines."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger
@@ -8,6 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 _MICRO = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -33,10 +34,10 @@ def micros(value: datetime) -> int:
     if value.tzinfo is None:
         msg = f"{value!r} has no time zone"
         raise ValueError(msg)
-    delta = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = value.astimezone(UTC) - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * _MICRO + delta.microseconds
 
 
 def moment(value: int) -> datetime:
     """The UTC time of microseconds since 1970."""
-    return datetime.fromtimestamp(value // _MICRO, tz=UTC).replace(microsecond=value % _MICRO)
+    return _EPOCH + timedelta(microseconds=value)
