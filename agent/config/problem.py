@@ -2,12 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-_USERINFO = re.compile(r"(://[^/\s:@]*):[^@\s]*@")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# To the last @: a password may hold one, and so may a user's name.
+_USERINFO = re.compile(r"(://[^/\s:]*):\S*@")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHOWN = 60
+_QUOTED = 4096  #: a longer text is not searched for passwords, so none of it is shown
+MAX_PROBLEMS = 100
 
 Path = tuple[str | int, ...]
 
@@ -51,6 +54,8 @@ def quoted(value: object) -> str:
         return {True: "true", False: "false", None: "empty"}[value]
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, str) and len(value) > _QUOTED:
+        return f"a text of {len(value):,} characters"
     text = _USERINFO.sub(r"\1:***@", str(value) if isinstance(value, str | float) else _whole(value))
     text = _CONTROL.sub(" ", text)
     text = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
@@ -67,6 +72,12 @@ def nearest(word: object, valid: Iterable[str]) -> str:
     words = {known.lower(): known for known in valid}
     close = difflib.get_close_matches(str(word)[:100].lower(), words, n=1, cutoff=0.6)
     return f'Did you mean "{words[close[0]]}"?' if close else ""
+
+
+def more(file: str, count: int) -> Iterator[Problem]:
+    """The last line of a list that was cut."""
+    if count > MAX_PROBLEMS:
+        yield Problem(file, 0, 0, "", f"{count - MAX_PROBLEMS} more problems are not shown", "Mend the first ones.")
 
 
 def either(words: Iterable[str]) -> str:

@@ -127,8 +127,8 @@ class Limits:
     body_bytes: Annotated[Size, note("Largest body of one request as sent, compressed or not.")] = 16 << 20
     inflated_bytes: Annotated[Size, note("Largest body of one request once decompressed.")] = 64 << 20
     in_flight_bytes: Annotated[Size, note("Largest sum of all bodies being read.")] = 64 << 20
-    head_seconds: Annotated[Amount, note("Seconds in which a request's head must have come.")] = 5
-    body_seconds: Annotated[Amount, note("Seconds in which a request's body must have come.")] = 10
+    head_seconds: Annotated[Amount, note("Seconds in which a request's head must have come.", ge=0.1)] = 5
+    body_seconds: Annotated[Amount, note("Seconds in which a request's body must have come.", ge=0.1)] = 10
     seams: Annotated[Whole, note("Most seams of the whole estate; more are counted and left out.")] = 20_000
     seams_per_service: Annotated[Whole, note("Most seams of one service; more are counted and left out.")] = 400
 

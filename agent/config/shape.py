@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from types import UnionType
@@ -12,13 +12,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
-from agent.config.problem import Path, Problem, dotted, either, nearest, quoted
+from agent.config.problem import MAX_PROBLEMS, Path, Problem, dotted, either, more, nearest, quoted
 from agent.config.yamlfile import Document
 
 T = TypeVar("T")
 
 FORBID = ConfigDict(extra="forbid")  #: a key that nobody knows is a mistake
-MAX_PROBLEMS = 100
 _SHORT_LIST = 12
 _LONG_NAME = 80
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -61,12 +60,6 @@ def check(
     return checked
 
 
-def more(file: str, count: int) -> Iterator[Problem]:
-    """The last line of a list that was cut."""
-    if count > MAX_PROBLEMS:
-        yield Problem(file, 0, 0, "", f"{count - MAX_PROBLEMS} more problems are not shown", "Mend the first ones.")
-
-
 @cache
 def adapter(kind: type) -> TypeAdapter[Any]:
     """The validator of a dataclass, built once."""
@@ -77,7 +70,7 @@ def spoken(document: Document, path: Path) -> str:
     """A path as people say it: items of a list by their name, `workflows.order-to-cash.owner`."""
     text = ""
     for depth, step in enumerate(path):
-        word = f"[{step}]" if isinstance(step, int) else str(step)
+        word = f"[{step}]" if isinstance(step, int) else _short(step)
         if isinstance(step, int):
             node = document.find(path[: depth + 1])
             item = node.value if node is not None and isinstance(node.value, dict) else {}
@@ -87,6 +80,10 @@ def spoken(document: Document, path: Path) -> str:
             word = f".{word}"
         text += word
     return text or "the file"
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= _LONG_NAME else f"{key[: _LONG_NAME - 3]}..."
 
 
 def _problem(kind: type, document: Document, error: Any, blame: Mapping[Path, str]) -> Problem:

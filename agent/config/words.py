@@ -18,7 +18,8 @@ _SIZES = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d|w|)")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,3})?)\s*(B|KiB|MiB|GiB|TiB|)", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CRON_FIELD = r"(?:[\d*?LW#/,-]|\b[A-Za-z]{3}\b)+"
+# Possessive: LLL is three letters or one word, and trying both at every one never ends.
+_CRON_FIELD = r"(?:\b[A-Za-z]{3}\b|[\d*?LW#/,-])++"
 _CRON = re.compile(rf"{_CRON_FIELD}(?:\s+{_CRON_FIELD}){{4}}|@(?:hourly|daily|midnight|weekly|monthly|yearly|annually)")
 _LONGEST = 3650 * 86400.0
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.-]+)):(\d{1,5})", re.ASCII)

@@ -9,8 +9,8 @@ from typing import Any
 
 from agent.config import contract, settings
 from agent.config.contract import DIRECTIONS, ComponentShape, FileShape, SeamShape, WorkflowShape
-from agent.config.problem import Path, Problem, either, quoted
-from agent.config.shape import MAX_PROBLEMS, check, more
+from agent.config.problem import MAX_PROBLEMS, Path, Problem, either, more, quoted
+from agent.config.shape import check
 from agent.config.yamlfile import Document, parse, read
 from agent.model.declared import ComponentFacts, Declarations, LoadTest, Pilot, Team, Workflow
 from agent.model.seam import SeamKey
@@ -19,7 +19,7 @@ MAX_FILES = 2_000
 _SECTIONS = tuple(key.name for key in fields(FileShape))
 _HEAD = re.compile(r"(?m)(?:^|[{,]\s*)[\"']?(?:workflows|components|teams)[\"']?[ \t]*:")
 _OTHER = re.compile(r"(?m)(?:^|[{,]\s*)[\"']?(?:openapi|asyncapi|swagger|apiVersion|services)[\"']?[ \t]*:")
-_ITEMS = re.compile(r"(?m)^[\"']?(?:workflows|components|teams)[\"']?[ \t]*:\s*(?:#.*\s*)*-\s*[{\w\"'-]+\s*[:\w]")
+_ITEMS = re.compile(r"(?m)^[\"']?(?:workflows|components|teams)[\"']?[ \t]*:\s*(?:#[^\n]*\n\s*)*-\s*[{\w\"'-]+\s*[:\w]")
 
 Result = tuple[Declarations, tuple[Problem, ...]]
 

@@ -4,14 +4,13 @@ Built from libyaml's events, not by a loader, so depth, aliases and tags are ref
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from agent.config.problem import Path, Place, Problem, dotted, quoted
+from agent.config.problem import MAX_PROBLEMS, Path, Place, Problem, dotted, more, quoted
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -135,14 +134,21 @@ def parse(data: bytes | str, file: str) -> Document | tuple[Problem, ...]:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except _Refused as refused:
-        return (*builder.problems, refused.problem)
+        return (*_cut(builder), refused.problem)
     except yaml.reader.ReaderError as wrong:
-        return (_unreadable(text, wrong.position, file),)
+        # libyaml counts bytes.
+        position = len(text.encode()[: wrong.position].decode(errors="ignore"))
+        return (_unreadable(text, position, file),)
     except yaml.MarkedYAMLError as wrong:
-        return (*builder.problems, _malformed(text, wrong, file))
+        return (*_cut(builder), _malformed(text, wrong, file))
     if builder.problems:
-        return tuple(builder.problems)
+        return _cut(builder)
     return Document(file, builder.root or Node(None, Place(1, 1)))
+
+
+def _cut(builder: "_Builder") -> tuple[Problem, ...]:
+    problems = builder.problems
+    return (*problems[:MAX_PROBLEMS], *more(builder.file, len(problems)))
 
 
 def _decoded(data: bytes | str, file: str) -> str | Problem:
@@ -196,6 +202,7 @@ class _Open:
     """A collection being read: its node, and the key that waits for its value."""
 
     node: Node
+    step: str | int = ""  #: where it stands in its parent
     key: str | None = None
     skip: bool = False  #: the waiting key is a duplicate
 
@@ -238,8 +245,9 @@ class _Builder:
         )
         if len(self._stack) >= MAX_DEPTH:
             raise _too_deep(self.file, place)
+        step = self._step()
         self._put(node)
-        self._stack.append(_Open(node))
+        self._stack.append(_Open(node, step))
 
     def _check(self, event: yaml.NodeEvent) -> None:
         self._nodes += 1
@@ -290,15 +298,13 @@ class _Builder:
             top.node.value[key] = node.value
 
     def _path(self, key: str) -> str:
-        return dotted((*self._steps(), key))
+        return dotted((*(opened.step for opened in self._stack[1:]), key))
 
-    def _steps(self) -> Iterator[str | int]:
-        for parent, inner in zip(self._stack, self._stack[1:], strict=False):
-            children = parent.node.children
-            if isinstance(children, list):
-                yield len(children) - 1
-            else:
-                yield next((name for name, child in (children or {}).items() if child is inner.node), "")
+    def _step(self) -> str | int:
+        top = self._stack[-1] if self._stack else None
+        if top is None:
+            return ""
+        return len(top.node.children) if isinstance(top.node.children, list) else top.key or ""
 
     def _refusal(self, event: yaml.Event, what: str, hint: str) -> _Refused:
         place = _place(event)
