@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import rules
+from agent.config import ConfigError, workflow
 from agent.config import load as loading
-from agent.config import workflow
 from agent.config.problem import Problem
 from agent.config.settings import Settings
 from agent.engine.catalogue import discover
@@ -17,14 +17,6 @@ from agent.model.declared import Declarations
 from agent.model.rule import Rule
 from collectors.otlp.conventions import Names
 from collectors.otlp.decode import Decoder
-
-
-class ConfigError(Exception):
-    """The configuration or a declaration has mistakes: all of them."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(f"{len(problems)} mistakes in the configuration")
-        self.problems = tuple(problems)
 
 
 def settings_of(config_path: Path | None) -> Settings:

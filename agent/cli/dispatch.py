@@ -39,7 +39,7 @@ def run(words: list[str]) -> NoReturn:
 
 def _told(problem: Exception) -> int:
     """Tell an error that is ours in one line (or one a problem); raise any other."""
-    from agent.app.wiring import ConfigError
+    from agent.config import ConfigError
     from agent.store.engine import StoreError, StoreProblem
 
     if isinstance(problem, ConfigError):
