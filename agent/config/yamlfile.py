@@ -22,6 +22,13 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _MAX_DIGITS = 1_000  # Python refuses to convert more than 4,300
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITE, _NAN = re.compile(r"[-+]?\.(inf|Inf|INF)"), re.compile(r"\.(nan|NaN|NAN)")
+#: lone surrogates; and line ends of YAML 1.1 that YAML 1.2 takes as text: libyaml would quietly make them spaces
+_UNREADABLE = re.compile("[\ud800-\udfff\x85\u2028\u2029]")
+_INSTEAD = {
+    0x85: 'Remove it, or write "\\N".',
+    0x2028: 'Remove it, or write "\\L".',
+    0x2029: 'Remove it, or write "\\P".',
+}
 
 
 class _Refused(Exception):  # noqa: N818  # never leaves this module
@@ -164,14 +171,21 @@ def _decoded(data: bytes | str, file: str) -> str | Problem:
             line = data.count(b"\n", 0, wrong.start) + 1
             column = wrong.start - data.rfind(b"\n", 0, wrong.start)
             return Problem(file, line, column, "", "is not UTF-8", "Save the file as UTF-8.")
-    lone = re.search(r"[\ud800-\udfff]", text)
-    return _unreadable(text, lone.start(), file) if lone else text
+    wrong_sign = _UNREADABLE.search(text)
+    return _unreadable(text, wrong_sign.start(), file) if wrong_sign else text
 
 
 def _unreadable(text: str, position: int, file: str) -> Problem:
     line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
     code = ord(text[position]) if position < len(text) else 0
-    return Problem(file, line, column, "", f"has a character that YAML does not allow (U+{code:04X})", "Remove it.")
+    return Problem(
+        file,
+        line,
+        column,
+        "",
+        f"has a character that YAML does not allow (U+{code:04X})",
+        _INSTEAD.get(code, "Remove it."),
+    )
 
 
 def _malformed(text: str, wrong: yaml.MarkedYAMLError, file: str) -> Problem:

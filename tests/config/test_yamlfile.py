@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agent.config.problem import Problem, quoted
@@ -223,13 +223,24 @@ def test_any_order_of_yaml_signs_gives_a_value_or_problems(signs: list[str]) -> 
     assert isinstance(found, Document) or all("\n" not in str(problem) for problem in found)
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text() | st.floats(allow_nan=False)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)  # JSON has no word for the others
+SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text() | FINITE
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
 )
 
 
+@pytest.mark.parametrize(("sign", "escape"), [("\x85", "N"), ("\u2028", "L"), ("\u2029", "P")])
+def test_a_line_end_of_yaml_1_1_is_told_not_made_a_space(sign: str, escape: str) -> None:
+    (problem,) = parse(f'name: "a{sign}b"', "x")  # type: ignore[misc]
+    assert f"U+{ord(sign):04X}" in str(problem)
+    assert f'"\\{escape}"' in problem.hint
+    assert isinstance(found := parse(f'name: "a\\{escape}b"', "x"), Document)
+    assert found.value == {"name": f"a{sign}b"}
+
+
 @CALM
+@example("\x85")
 @given(VALUES)
 def test_what_json_writes_is_read_back_the_same(written: object) -> None:
     text = json.dumps(written, ensure_ascii=False)
