@@ -67,7 +67,7 @@ CELERY = ("celery.action",)
 #: which attributes decide the shape of a span, by class
 SHAPING: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "http": (HTTP_METHOD, HTTP_ROUTE, URL_TEMPLATE, HTTP_PATH, HTTP_URL, PEER, HOST, PORT),
-    "db": (DB_SYSTEM, DB_NAMESPACE, DB_TABLE, DB_VERB, DB_SUMMARY, DB_TEXT),
+    "db": (DB_SYSTEM, DB_NAMESPACE, DB_TABLE, DB_VERB, DB_SUMMARY, DB_TEXT, HOST, PORT),
     "rpc": (RPC_SYSTEM, ("rpc.service",), ("rpc.method",), PEER, HOST, PORT),
     "messaging": (MSG_SYSTEM, DESTINATION, OPERATION, GROUP, CLUSTER, TEMPORARY, CELERY),
     "none": (),

@@ -1,110 +1,140 @@
-"""Rows being collected while a request is walked; turned into columns at the end."""
+"""The spans of one request while it is walked, and the columns made of them at the end, a whole column at a time."""
 
-from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from agent.model.columns import Links, SpanColumns, chosen, no_links
-from collectors.otlp import conventions as c
+from agent.model.columns import I32, Flags, Links, SpanColumns, chosen, no_links
 from collectors.otlp.wire import failed
 
 _ROOT = b"\0" * 8
+_NOBODY = (b"\0" * 16, _ROOT, _ROOT)
 _LATEST = np.uint64(1 << 63)
 _MAX_LINKS = 256  #: per span; a batch of more is counted by its first ones
+DROPPED = -1  #: instead of a shape's number
 
+#: columns about messages, in the order of `Identity`: what stands for none, and the type
+_MESSAGE = {
+    "partition": (-1, np.int32),
+    "offset": (-1, np.int64),
+    "ident": (0, np.uint64),
+    "messages": (1, np.int32),
+    "size": (0, np.int64),
+}
+
+#: one tuple a span, made by the protobuf runtime: the loops over spans stay in C
+_head = attrgetter("trace_id", "span_id", "parent_span_id", "kind", "start", "end", "flags", "status")
+
+Head = tuple[Any, ...]  #: in that order
 Identity = tuple[int, int, int, int, int]  #: partition, offset, ident, messages, bytes
 
 
 class Rows:
     """Rows being collected; turned into columns at the end."""
 
-    __slots__ = ("details", "dropped", "links", "numbers", "parents", "received", "spans", "times", "traces")
+    __slots__ = ("_details", "_heads", "_instances", "_links", "dropped", "shapes")
 
     def __init__(self) -> None:
-        self.traces: list[bytes] = []
-        self.spans: list[bytes] = []
-        self.parents: list[bytes] = []
-        self.times = array("Q")
-        self.numbers = array("q")
-        self.links: list[tuple[int, bytes, bytes]] = []
-        self.details: list[tuple[int, int, int, int, int, int]] = []
+        self._heads: list[Head] = []
+        self._instances: list[tuple[int, int]] = []
+        self._links: list[tuple[int, bytes, bytes]] = []
+        self.shapes: list[int] = []  #: one a span that was taken in, in order
+        self._details: list[tuple[int, int, int, int, int, int]] = []
         self.dropped: dict[str, int] = {}
-        self.received = 0
 
-    def drop(self, reason: str) -> None:
-        """Count a span that is left out."""
-        self.received += 1
+    def take(self, spans: Sequence[Any], instance: int) -> list[Head]:
+        """Take in the heads of one scope's spans; their shapes must follow, one each."""
+        heads = list(map(_head, spans))
+        self._heads += heads
+        self._instances.append((instance, len(heads)))
+        return heads
+
+    def drop(self, reason: str) -> int:
+        """Count a span that is left out; what stands instead of its shape."""
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        return DROPPED
 
-    def add(self, span: Any, kind: int, shape: int, instance: int) -> None:
-        """Add one span; one without a valid identity is dropped."""
-        trace, own, parent, status = span.trace_id, span.span_id, span.parent_span_id, span.status
-        if len(trace) != 16 or len(own) != 8 or (parent and len(parent) != 8):
-            self.drop("bad id")
-            return
-        self.received += 1
-        if (kind == c.SPAN_CONSUMER or kind == c.SPAN_CLIENT) and span.links:  # hot
-            row = len(self.traces)
-            self.links.extend((row, link.trace_id, link.span_id) for link in span.links[:_MAX_LINKS])
-        self.traces.append(trace)
-        self.spans.append(own)
-        self.parents.append(parent or _ROOT)
-        self.times.extend((span.start, span.end))
-        self.numbers.extend((shape, failed(status) if status else 0, span.flags, instance))
+    def link(self, links: Sequence[Any]) -> None:
+        """The links of the span whose shape comes next."""
+        row = len(self.shapes)
+        self._links.extend((row, link.trace_id, link.span_id) for link in links[:_MAX_LINKS])
 
     def detail(self, identity: Identity) -> None:
-        """Say which message the row added last is about."""
-        if self.traces:
-            self.details.append((len(self.traces) - 1, *identity))
+        """Which message the span whose shape comes next is about."""
+        self._details.append((len(self.shapes), *identity))
 
     def columns(self) -> SpanColumns:
-        """Everything added, as columns; spans without a possible time are dropped."""
-        size = len(self.traces)
-        traces = np.frombuffer(b"".join(self.traces), dtype=">u8").reshape(-1, 2).astype(np.uint64)
-        shape, error, flags, instance = np.frombuffer(self.numbers, dtype=np.int64).reshape(-1, 4).T
-        times = np.frombuffer(self.times, dtype=np.uint64).reshape(-1, 2)
-        partition, offset = np.full(size, -1, np.int32), np.full(size, -1, np.int64)
-        ident, messages, body = np.zeros(size, np.uint64), np.ones(size, np.int32), np.zeros(size, np.int64)
-        if self.details:
-            rows = np.array([detail[0] for detail in self.details])
-            partition[rows] = [detail[1] for detail in self.details]
-            offset[rows] = [detail[2] for detail in self.details]
-            ident[rows] = np.array([detail[3] for detail in self.details], dtype=np.uint64)
-            messages[rows] = [detail[4] for detail in self.details]
-            body[rows] = [detail[5] for detail in self.details]
-        possible = (times < _LATEST).all(axis=1)
-        start, end = (part.astype(np.int64) for part in np.where(times < _LATEST, times, 0).T)
+        """Everything taken in, as columns; spans without a valid identity or a possible time are dropped."""
+        size = len(self._heads)
+        heads: Iterable[Sequence[Any]] = zip(*self._heads, strict=True) if size else ((),) * 8
+        traces, spans, parents, _, starts, ends, flags, statuses = heads
+        kept = np.fromiter(self.shapes, np.int64, size) >= 0
+        if not ({*map(len, traces)} <= {16} and {*map(len, spans)} <= {8} and {*map(len, parents)} <= {0, 8}):
+            traces, spans, parents = self._without_bad_ids(traces, spans, parents, kept)
+        ids = np.frombuffer(b"".join(traces), dtype=">u8").reshape(-1, 2).astype(np.uint64)
+        times = [np.fromiter(part, np.uint64, size) for part in (starts, ends)]
+        possible = (times[0] < _LATEST) & (times[1] < _LATEST)
+        start, end = (np.where(possible, part, 0).astype(np.int64) for part in times)
         end = np.where(end == 0, start, end)
+        flag = np.fromiter(flags, np.int64, size)
+        if impossible := int((kept & ~possible).sum()):
+            self.dropped["bad time"] = impossible
         found = SpanColumns(
-            shape=shape.astype(np.int32),
-            trace_hi=traces[:, 0].copy(),
-            trace_lo=traces[:, 1].copy(),
-            span=np.frombuffer(b"".join(self.spans), dtype=">u8").astype(np.uint64),
-            parent=np.frombuffer(b"".join(self.parents), dtype=">u8").astype(np.uint64),
+            shape=np.fromiter(self.shapes, np.int32, size),
+            trace_hi=ids[:, 0].copy(),
+            trace_lo=ids[:, 1].copy(),
+            span=np.frombuffer(b"".join(spans), dtype=">u8").astype(np.uint64),
+            parent=np.frombuffer(b"".join([up or _ROOT for up in parents]), dtype=">u8").astype(np.uint64),
             start=np.minimum(start, end),
             end=np.maximum(start, end),
-            error=error == 1,
-            remote=np.where(flags & 0x100, (flags >> 9) & 1, -1).astype(np.int8),
-            messages=messages,
-            partition=partition,
-            offset=offset,
-            ident=ident,
-            size=body,
-            instance=instance.astype(np.int32),
-            links=self._links(),
-            received=self.received,
+            error=_errors(statuses),
+            remote=np.where(flag & 0x100, (flag >> 9) & 1, -1).astype(np.int8),
+            **self._messages(size),
+            instance=self._instance(),
+            links=self._linked(),
+            received=size,
             dropped=self.dropped,
         )
-        if not possible.all():
-            self.dropped["bad time"] = int((~possible).sum())
-            found = chosen(found, np.asarray(possible))
-        return found
+        kept &= possible
+        return found if kept.all() else chosen(found, kept)
 
-    def _links(self) -> Links:
-        good = [link for link in self.links if len(link[1]) == 16 and len(link[2]) == 8]
+    def _without_bad_ids(
+        self, traces: Sequence[bytes], spans: Sequence[bytes], parents: Sequence[bytes], kept: Flags
+    ) -> "Iterator[Sequence[bytes]]":
+        """Ids that can be laid side by side; what had no valid ones is dropped."""
+        ids = list(zip(traces, spans, parents, strict=True))
+        good = [len(trace) == 16 and len(own) == 8 and len(up) in (0, 8) for trace, own, up in ids]
+        for _ in range(int((kept & ~np.array(good)).sum())):
+            self.drop("bad id")
+        kept &= good
+        return zip(*(row if fine else _NOBODY for fine, row in zip(good, ids, strict=True)), strict=True)
+
+    def _instance(self) -> I32:
+        instances, counts = np.array(self._instances, np.int32).reshape(-1, 2).T
+        return np.repeat(instances, counts)
+
+    def _messages(self, size: int) -> dict[str, Any]:
+        """The columns that say which message a span is about."""
+        columns = {name: np.full(size, nothing, kind) for name, (nothing, kind) in _MESSAGE.items()}
+        if self._details:
+            rows, *parts = zip(*self._details, strict=True)
+            at = np.fromiter(rows, np.int64, len(rows))
+            for column, part in zip(columns.values(), parts, strict=True):
+                column[at] = part
+        return columns
+
+    def _linked(self) -> Links:
+        good = [link for link in self._links if len(link[1]) == 16 and len(link[2]) == 8]
         if not good:
             return no_links()
         traces = np.frombuffer(b"".join(link[1] for link in good), dtype=">u8").reshape(-1, 2).astype(np.uint64)
         spans = np.frombuffer(b"".join(link[2] for link in good), dtype=">u8").astype(np.uint64)
         return Links(np.array([link[0] for link in good], np.int64), traces[:, 0].copy(), traces[:, 1].copy(), spans)
+
+
+def _errors(statuses: Sequence[bytes]) -> Flags:
+    if not any(statuses):
+        return np.zeros(len(statuses), bool)
+    return np.array([bool(status) and failed(status) for status in statuses], bool)

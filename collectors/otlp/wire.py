@@ -93,6 +93,8 @@ def value_of(raw: bytes) -> Value:
     """
     if raw[:1] == b"\x0a" and len(raw) >= 2 and raw[1] < 0x80 and len(raw) == raw[1] + 2:
         return raw[2:].decode("utf-8", "replace")  # nearly all there are: one short string
+    if raw[:1] == b"\x18" and 1 < len(raw) < 10 and _ends(raw):
+        return _small(raw)  # or one whole number that is not negative
     value: Value = None
     at = 0
     while at < len(raw):
@@ -113,6 +115,18 @@ def value_of(raw: bytes) -> Value:
         else:
             _cut()
     return value
+
+
+def _ends(raw: bytes) -> bool:
+    """True where one number fills the bytes from the second on."""
+    return raw[-1] < 0x80 and min(raw[1:-1], default=0x80) >= 0x80
+
+
+def _small(raw: bytes) -> int:
+    number = 0
+    for byte in raw[:0:-1]:
+        number = number << 7 | byte & 0x7F
+    return number
 
 
 def _cut() -> Any:
