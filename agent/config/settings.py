@@ -116,7 +116,7 @@ class Journal:
 
     max_bytes: Annotated[Size, note("Largest size of the journal; beyond it spans are refused.")] = 256 << 20
     reserve_bytes: Annotated[Size, note("Part of it that only pings and lineage may use.")] = 16 << 20
-    commit_ms: Annotated[Whole, note("Milliseconds that requests wait for one common commit.")] = 10
+    commit_ms: Annotated[Whole, note("Milliseconds a request waits at most for others in flight.")] = 50
 
 
 @with_config(FORBID)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import orjson
 
-from agent.ingest import delta
+from agent.ingest import delta, offsets
 from agent.ingest.effects import Effects
 from agent.ingest.evidence import Evidence
 from agent.ingest.index import Operations, ShapeIndex, Slots
-from agent.ingest.offsets import Added, day_start
+from agent.ingest.offsets import day_start
 from agent.ingest.pairing import Pairing
 from agent.ingest.windows import crossings
 from agent.model.columns import I64, U64, Shapes, SpanColumns
@@ -31,7 +31,7 @@ class Record:
     values: I64
     names: list[tuple[int, Key]]
     operations: list[str]  #: numbered since the record before, in order
-    added: list[Added]
+    added: I64  #: delivered ranges, rows as `agent.ingest.offsets` names their columns
     spans: int
     open: int  #: pairs and effects that still wait: what a crash would lose
 
@@ -40,23 +40,22 @@ class Record:
         meta = {
             "names": [[slot, _key_out(key)] for slot, key in self.names],
             "operations": self.operations,
-            "added": [[*a.place, a.day, a.starts.tolist(), a.ends.tolist()] for a in self.added],
+            "added": len(self.added),
             "spans": self.spans,
             "open": self.open,
         }
         head = orjson.dumps({name: value for name, value in meta.items() if value})
-        return len(head).to_bytes(4, "little") + head + delta.pack(self.keys, self.values)
+        parts = (len(head).to_bytes(4, "little"), head, offsets.pack(self.added), delta.pack(self.keys, self.values))
+        return b"".join(parts)
 
     @staticmethod
     def unpack(body: bytes) -> "Record":
         """Read what `pack` wrote; raise ValueError where it is none."""
         size = int.from_bytes(body[:4], "little")
         meta = orjson.loads(body[4 : 4 + size])
-        keys, values = delta.unpack(body[4 + size :])
-        added = [
-            Added((slot, partition, operation), day, np.array(starts, np.int64), np.array(ends, np.int64))
-            for slot, partition, operation, day, starts, ends in meta.get("added", [])
-        ]
+        at = 4 + size + meta.get("added", 0) * offsets.ROW_BYTES
+        added = offsets.unpack(body[4 + size : at])
+        keys, values = delta.unpack(body[at:])
         names = [(slot, key_in(key)) for slot, key in meta.get("names", [])]
         spans, still_open = meta.get("spans", 0), meta.get("open", 0)
         return Record(keys, values, names, meta.get("operations", []), added, spans, still_open)
@@ -96,7 +95,7 @@ class Aggregator:
         self.counters = Counters()
         self._tally = delta.Tally()
         self._told_operations = 1
-        self._added: list[Added] = []
+        self._added: list[I64] = []
         self._newest = datetime.fromtimestamp(0, tz=UTC)
 
     @property
@@ -142,13 +141,13 @@ class Aggregator:
         """Count a record that the journal has."""
         self._tally.add(record.keys, record.values)
         self._tally.compact(beyond=500_000)
-        self._added.extend(record.added)
+        if len(record.added):
+            self._added.append(record.added)
 
     def restore(self, record: Record) -> None:
         """Put a record back that was journalled before this start."""
         self.restore_names(record.names, record.operations)
-        for added in record.added:
-            self.effects.offsets.restore(added)
+        self.effects.offsets.restore(record.added)
         self.take(record)
 
     def restore_names(self, names: list[tuple[int, Key]], operations: list[str]) -> None:
@@ -162,10 +161,9 @@ class Aggregator:
     def restore_delivered(self, delivered: Delivered) -> None:
         """Put back what the store remembers of deliveries."""
         slot = self.slots.slot(delivered.key, "")
-        place = (slot, delivered.partition, self.operations.number(delivered.operation))
-        starts, ends = np.array(delivered.ranges, np.int64).reshape(-1, 2).T
-        day = int(delivered.day.timestamp()) // 86_400
-        self.effects.offsets.restore(Added(place, day, starts.copy(), ends.copy()))
+        operation = self.operations.number(delivered.operation)
+        place = (slot, delivered.partition, operation, int(delivered.day.timestamp()) // offsets.DAY)
+        self.effects.offsets.restore(np.array([(*place, *pair) for pair in delivered.ranges], np.int64).reshape(-1, 6))
 
     def take_aliases(self) -> list[Alias]:
         """Keys found to be one since the last call."""
@@ -177,7 +175,7 @@ class Aggregator:
         repeats, cut, dead_letters = self.effects.take_evidence()
         self.evidence.repeats(repeats)
         self.evidence.cut(cut)
-        exemplars = self.evidence.drain(self.slots.keys)
+        exemplars = self.evidence.drain(self.slots.keys, self._newest)
         sightings = self.index.take_sightings(self._newest)
         sightings += [self._dead_letters(slot, operation) for slot, operation in sorted(dead_letters)]
         return Flush(
@@ -197,8 +195,8 @@ class Aggregator:
     def _delivered(self) -> list[Delivered]:
         by_place: dict[tuple[int, int, int, int], list[tuple[int, int]]] = {}
         for added in self._added:
-            pairs = zip(added.starts.tolist(), added.ends.tolist(), strict=True)
-            by_place.setdefault((*added.place, added.day), []).extend(pairs)
+            for *place, first, last in added.tolist():
+                by_place.setdefault(tuple(place), []).append((first, last))
         self._added = []
         found = []
         for (slot, partition, operation, day), ranges in by_place.items():

@@ -10,8 +10,9 @@ from datetime import datetime
 import numpy as np
 
 from agent.ingest.index import GUARDED, Operations, ShapeIndex
-from agent.ingest.offsets import Handover, Offsets, Partitions, day_of
+from agent.ingest.offsets import Offsets, day_of
 from agent.ingest.pairing import own_keys, parent_keys
+from agent.ingest.partitions import Handover, Partitions
 from agent.ingest.table import Found, Generation, SpanKeys, SpanTable
 from agent.ingest.windows import Parts, cells
 from agent.model.columns import I64, Flags, Role, SpanColumns
@@ -67,7 +68,7 @@ class Effects:
         self._bridges = SpanTable(capacity, 1, SECONDS)
         self._waiting = SpanTable(capacity, 5, SECONDS)
         self._receives = SpanTable(capacity // 4, 1, 3 * SECONDS)
-        self._last_seen: dict[int, int] = {}
+        self._last_seen = np.zeros(0, np.int64)  #: Unix ns, by instance
         self._orphans: list[Orphan] = []
         self.repeats: list[Repeat] = []
         self.cut: list[tuple[Orphan, Handover]] = []
@@ -137,53 +138,45 @@ class Effects:
         seen = np.zeros(len(data), dtype=bool)
         by_offset = rows[data[rows, _OFFSET] >= 0]
         if len(by_offset):
-            places = np.stack([data[by_offset, _SLOT], data[by_offset, _PARTITION], operations[by_offset]], axis=1)
-            unique, inverse = np.unique(places, axis=0, return_inverse=True)
-            inverse = inverse.reshape(-1)
-            for number, (slot, partition, operation) in enumerate(unique.tolist()):
-                here = by_offset[inverse == number]
-                day = day_of(int(data[here[0], _MINUTE]))
-                seen[here] = self.offsets.seen((slot, partition, operation), data[here, _OFFSET], day)
+            here = data[by_offset]
+            places = zip(
+                here[:, _SLOT].tolist(), here[:, _PARTITION].tolist(), operations[by_offset].tolist(), strict=True
+            )
+            days = day_of(here[:, _MINUTE]).tolist()
+            seen[by_offset] = self.offsets.seen(places, here[:, _OFFSET].tolist(), days)
         for row in rows[(data[rows, _OFFSET] < 0) & (data[rows, _IDENT] != 0)].tolist():
             seen[row] = self.offsets.seen_id(int(data[row, _SLOT]), int(operations[row]), int(data[row, _IDENT]))
         return seen
 
     def _evidence(self, columns: SpanColumns, rows: I64, data: I64, good: Flags) -> None:
+        """Keep the last deliveries of each partition, tell duplicates, and follow who holds the partition."""
         known = np.flatnonzero(good & (data[:, _OFFSET] >= 0))
-        if not len(known):
-            return
-        places, inverse = np.unique(data[known][:, [_SLOT, _PARTITION]], axis=0, return_inverse=True)
-        for number, (slot, partition) in enumerate(places.tolist()):
-            here = known[inverse.reshape(-1) == number]
-            place = self.partitions.at(slot, partition)
-            if place is None:
-                continue
-            here = here[np.argsort(columns.end[rows[here]], kind="stable")]
-            spans = rows[here]
-            for at in here[data[here, _DUPLICATE] == 1].tolist()[:8]:
-                row, offset = int(rows[at]), int(data[at, _OFFSET])
-                self._repeat(columns, row, (slot, partition, offset), place.earlier(offset))
-            instances = columns.instance[spans]
-            wanted = next(self.partitions.wanting(slot, partition), None)
-            if wanted is not None or (instances != place.instance).any():
-                turns = zip(instances.tolist(), data[here, _OFFSET].tolist(), columns.end[spans].tolist(), strict=True)
-                self.partitions.follow(slot, partition, place, list(turns))
-                self._wanted(columns, rows, data, here)
-            place.highest = max(place.highest, int(data[here, _OFFSET].max()))
-            traces = np.stack([columns.trace_hi[spans], columns.trace_lo[spans], columns.span[spans]], axis=1)
-            place.keep(data[here, _OFFSET], traces, columns.end[spans])
+        known = known[np.argsort(columns.end[rows[known]], kind="stable")]
+        partitions = self.partitions
+        slots, numbers_ = data[known, _SLOT].tolist(), data[known, _PARTITION].tolist()
+        numbers = partitions.numbers(list(zip(slots, numbers_, strict=True)))
+        known, numbers = known[numbers >= 0], numbers[numbers >= 0]
+        spans, offsets = rows[known], data[known, _OFFSET]
+        for at in np.flatnonzero(data[known, _DUPLICATE]).tolist():
+            self._repeat(columns, int(spans[at]), data[known[at]], int(numbers[at]))
+        for number in partitions.turned(numbers, columns.instance[spans]):
+            here = numbers == number
+            turns = (columns.instance[spans[here]], offsets[here], columns.end[spans[here]])
+            partitions.follow(number, zip(*(part.tolist() for part in turns), strict=True))
+            self._wanted(columns, rows, data, known[here], number)
+        traces = np.stack([columns.trace_hi[spans], columns.trace_lo[spans], columns.span[spans]], axis=1)
+        partitions.keep(numbers, offsets, traces, columns.end[spans])
 
-    def _repeat(
-        self, columns: SpanColumns, row: int, place: tuple[int, int, int], earlier: tuple[str, int] | None
-    ) -> None:
+    def _repeat(self, columns: SpanColumns, row: int, delivery: I64, number: int) -> None:
         if len(self.repeats) < 1000:
-            end = int(columns.end[row])
-            self.repeats.append(Repeat(*place, _trace(columns, row), f"{int(columns.span[row]):016x}", end, earlier))
+            slot, partition, offset = delivery[[_SLOT, _PARTITION, _OFFSET]].tolist()
+            earlier = self.partitions.earlier(number, offset)
+            span, end = f"{int(columns.span[row]):016x}", int(columns.end[row])
+            self.repeats.append(Repeat(slot, partition, offset, _trace(columns, row), span, end, earlier))
 
-    def _wanted(self, columns: SpanColumns, rows: I64, data: I64, here: I64) -> None:
+    def _wanted(self, columns: SpanColumns, rows: I64, data: I64, here: I64, number: int) -> None:
         """Mark the deliveries that a handover waits for."""
-        slot, partition = int(data[here[0], _SLOT]), int(data[here[0], _PARTITION])
-        for handover in self.partitions.wanting(slot, partition):
+        for handover in self.partitions.wanting(number):
             for at in here[data[here, _OFFSET] == handover.wanted].tolist():
                 row = int(rows[at])
                 if int(columns.instance[row]) == handover.old:
@@ -294,16 +287,17 @@ class Effects:
         mix = self._index.mix if len(self._index.mix) > int(operations.max()) else self._operations.mix()
         for at in np.flatnonzero(data[:, _WATCHED]).tolist():
             slot, partition, offset = data[at, [_SLOT, _PARTITION, _OFFSET]].tolist()
-            for handover in self.partitions.at_offset(slot, partition, offset):
+            for handover in self.partitions.at_offset((slot, partition), offset):
                 handover.mix = _wrapped(handover.mix + int(mix[operations[at]]))
 
     def _watch(self, columns: SpanColumns, rows: I64) -> None:
-        instances = columns.instance[rows]
-        for instance in np.unique(instances).tolist():
-            last = int(columns.end[rows][instances == instance].max())
-            self._last_seen[instance] = max(last, self._last_seen.get(instance, 0))
-        if len(self._last_seen) > 10_000:
-            self._last_seen = dict(sorted(self._last_seen.items(), key=lambda item: item[1])[5_000:])
+        """Remember when each instance of a consumer was last heard of."""
+        instances, ends = columns.instance[rows], columns.end[rows]
+        if (most := int(instances.max())) >= len(self._last_seen):
+            grown = np.zeros(2 * most + 64, np.int64)
+            grown[: len(self._last_seen)] = self._last_seen
+            self._last_seen = grown
+        np.maximum.at(self._last_seen, instances, ends)
 
     def _strand(self, generation: Generation) -> None:
         """Effects whose delivery never came: by trace and missing span, if their trace has a receive root."""
@@ -343,7 +337,7 @@ class Effects:
     def _continues(self, orphan: Orphan, handover: Handover) -> bool:
         if handover.used or handover.taken is None or not orphan.instance or orphan.instance != handover.old:
             return False
-        ended = self._last_seen.get(orphan.instance, 0) < handover.taken[0]
+        ended = self._last_seen[orphan.instance] < handover.taken[0]
         return ended and orphan.end < handover.taken[0] and handover.mix == orphan.mix
 
     def take_evidence(self) -> tuple[list[Repeat], list[tuple[Orphan, Handover]], set[tuple[int, int]]]:

@@ -6,12 +6,13 @@ import numpy as np
 
 from agent.ingest.effects import Orphan, Repeat
 from agent.ingest.index import ShapeIndex
-from agent.ingest.offsets import Handover
+from agent.ingest.partitions import Handover
 from agent.model.columns import I64, Role, SpanColumns
 from agent.model.facts import Exemplar, ExemplarKind
 from agent.model.flush import Key
 
 _GROW = 1024
+_ONCE_A_MINUTE = (ExemplarKind.SLOWEST, ExemplarKind.WRITE)
 
 
 class _Best:
@@ -59,6 +60,7 @@ class Evidence:
     def __init__(self) -> None:
         self._best = {kind: _Best(kind) for kind in (ExemplarKind.SLOWEST, ExemplarKind.ERROR, ExemplarKind.WRITE)}
         self._told: list[tuple[int, Exemplar]] = []
+        self._minute = -1
 
     def look(self, columns: SpanColumns, index: ShapeIndex) -> None:
         """Offer one batch's spans."""
@@ -97,10 +99,13 @@ class Evidence:
             kept = Exemplar(ExemplarKind.ORPHAN, orphan.trace, orphan.span, moment(orphan.end), note)
             self._told.append((handover.slot, kept))
 
-    def drain(self, keys: list[Key]) -> dict[int, list[Exemplar]]:
-        """Everything kept, by slot; empty afterwards."""
+    def drain(self, keys: list[Key], at: datetime) -> dict[int, list[Exemplar]]:
+        """What is kept, by slot. The slowest and the last write of a slot are told once a minute, the rest at once."""
         kept: dict[int, list[Exemplar]] = {}
-        for best in self._best.values():
+        minute = int(at.timestamp()) // 60
+        quiet = _ONCE_A_MINUTE if minute == self._minute else ()
+        self._minute = minute
+        for best in (best for kind, best in self._best.items() if kind not in quiet):
             for slot, exemplar in best.drain():
                 kept.setdefault(slot, []).append(exemplar)
         for slot, exemplar in self._told:

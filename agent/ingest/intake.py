@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -64,7 +65,7 @@ class Intake:
         journal: Journal,
         clock: Callable[[], datetime],
         *,
-        commit_seconds: float = 0.01,
+        commit_seconds: float = 0.05,
         in_flight_bytes: int = 64 << 20,
     ) -> None:
         self.aggregator, self.journal, self._clock = aggregator, journal, clock
@@ -78,7 +79,7 @@ class Intake:
         self._idle.set()
         self._file = asyncio.Lock()
         self._full = False
-        self._held = 0
+        self._held = self._inside = 0
         self.counters = IntakeCounters()
         self.broken = ""
         self._stopping = False
@@ -98,12 +99,14 @@ class Intake:
         return "busy" if self._held and self._held + size > self._most_bytes else ""
 
     def hold(self, size: int) -> None:
-        """Count bytes as in flight."""
+        """Count a request and its bytes as in flight."""
         self._held += size
+        self._inside += 1
 
     def release(self, size: int) -> None:
         """Count them as gone."""
         self._held -= size
+        self._inside -= 1
 
     async def submit(self, columns: SpanColumns) -> Taken:
         """Fold a request's spans; return once that is durable."""
@@ -128,15 +131,28 @@ class Intake:
         """Commit batches until `stop`; raise JournalBrokenError when the journal cannot be trusted any more."""
         while not (self._stopping and not self._queue):
             if not self._queue:
-                self._wake.clear()
-                timeout = _RETRY_SECONDS if self._full else None
-                try:
-                    await asyncio.wait_for(self._wake.wait(), timeout)
-                except TimeoutError:
-                    pass
-                else:
-                    await asyncio.sleep(self._commit_seconds)
+                await self._come(_RETRY_SECONDS if self._full else None)
+            await self._gather()
             await self._commit()
+
+    async def _come(self, seconds: float | None) -> None:
+        """Wait for the next request."""
+        self._wake.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _gather(self) -> None:
+        """Wait until every request in flight is in the queue, or the oldest has waited long enough.
+
+        One commit for all costs the least; a lone sender is not kept waiting for company that is not there.
+        """
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + self._commit_seconds
+        while self._queue and len(self._queue) < self._inside and not self._stopping:
+            left = latest - loop.time()
+            if left <= 0:
+                return
+            await self._come(left)
 
     async def stop(self) -> None:
         """Take nothing more; what is queued is committed."""

@@ -19,6 +19,7 @@ from agent.model.facts import Alias, Column
 CAPACITY = 50_000
 RPC_SECONDS, MESSAGE_SECONDS = 30.0, 600.0
 
+_LOW = (1 << 32) - 1
 _SHAPE, _START, _END, _MINUTE, _ERROR, _MATCHED, _ROW_WIDTH = 0, 1, 2, 3, 4, 5, 6
 
 
@@ -26,6 +27,11 @@ def _payload(columns: SpanColumns, rows: I64, minute: I64) -> I64:
     matched = np.zeros(len(rows), np.int64)
     parts = (columns.shape[rows], columns.start[rows], columns.end[rows], minute[rows], columns.error[rows], matched)
     return np.stack([np.asarray(part, dtype=np.int64) for part in parts], axis=1)
+
+
+def _both(one: I64, other: I64) -> I64:
+    """Two shape numbers in one."""
+    return (one << 32) | other
 
 
 class _Side:
@@ -70,6 +76,7 @@ class Pairing:
         self._rpc = _Side(RPC_SECONDS, capacity)
         self._messages = _Side(MESSAGE_SECONDS, capacity)
         self._routes: dict[tuple[int, int], int] = {}
+        self._met: set[int] = set()  #: producer's and consumer's shapes whose topics were compared
         self._addresses: dict[seam.Component, seam.Component | None] = {}
         self.aliases: list[Alias] = []
 
@@ -106,11 +113,9 @@ class Pairing:
 
     def _crossed(self, callers: Found, served: I64, now: datetime) -> Parts:
         """A call seam gets what the server saw; the caller's own count moves off its address, once."""
-        shapes = callers.get(_SHAPE)
-        pairs = np.stack([shapes, served[:, _SHAPE]], axis=1)
-        unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
-        slots = np.array([self._seam(int(caller), int(server), now) for caller, server in unique.tolist()], np.int64)
-        slot = slots[inverse.reshape(-1)]
+        unique, inverse = np.unique(_both(callers.get(_SHAPE), served[:, _SHAPE]), return_inverse=True)
+        slots = np.array([self._seam(pair >> 32, pair & _LOW, now) for pair in unique.tolist()], np.int64)
+        slot = slots[inverse]
         identity = callers.identity()
         first = np.zeros(len(identity), dtype=bool)
         first[np.unique(identity, return_index=True)[1]] = True
@@ -201,8 +206,10 @@ class Pairing:
         parts = cells(slot[ours], minute[ours], {Column.PAIRED: np.ones(int(ours.sum()), np.int64)})
         if ours.any():
             parts.append(bucketed(delta.codes(slot[ours], minute[ours], 0), delta.QUEUE, waited[ours]))
-        for shapes in np.unique(np.stack([producers.get(_SHAPE), consumed[:, _SHAPE]], axis=1), axis=0).tolist():
-            self._same_topic(self._index.shape(shapes[0]).topic, self._index.shape(shapes[1]).topic, now)
+        for pair in {*_both(producers.get(_SHAPE), consumed[:, _SHAPE]).tolist()} - self._met:
+            self._same_topic(self._index.shape(pair >> 32).topic, self._index.shape(pair & _LOW).topic, now)
+            if len(self._met) < CAPACITY:
+                self._met.add(pair)
         return parts
 
     def _same_topic(self, written: seam.Component | None, read: seam.Component | None, now: datetime) -> None:

@@ -1,11 +1,7 @@
 """Delivered offsets as sorted closed ranges: millions of messages in a few numbers."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
-
-import numpy as np
-
-from agent.model.columns import I64
+from collections.abc import Iterable, Iterator
 
 MOST_RANGES = 4096  #: per set; beyond it the lowest offsets are forgotten
 
@@ -31,31 +27,44 @@ class RangeSet:
         at = bisect_right(self._starts, offset) - 1
         return at >= 0 and offset <= self._ends[at]
 
+    def take(self, offset: int) -> bool:
+        """Add one offset; True where it was there before."""
+        ends = self._ends
+        if ends:
+            last = ends[-1]
+            if offset == last + 1:
+                ends[-1] = offset
+                return False
+            if offset <= last and offset in self:
+                return True
+        self.add(offset, offset)
+        return False
+
     def add(self, start: int, end: int) -> None:
         """Add one closed range."""
         starts, ends = self._starts, self._ends
         if not ends or start > ends[-1] + 1:
             starts.append(start)
             ends.append(end)
-            if len(starts) > MOST_RANGES:
-                del starts[0], ends[0]
-            return
-        if start >= starts[-1]:
+        elif start >= starts[-1]:
             ends[-1] = max(ends[-1], end)
-            return
-        low = bisect_right(ends, start - 2)  # the first range that ends at start - 1 or later touches it
-        high = bisect_right(starts, end + 1)
-        if low < high:
-            start, end = min(start, starts[low]), max(end, ends[high - 1])
-        starts[low:high], ends[low:high] = [start], [end]
+        else:
+            low = bisect_right(ends, start - 2)  # the first range that ends at start - 1 or later touches it
+            high = bisect_right(starts, end + 1)
+            if low < high:
+                start, end = min(start, starts[low]), max(end, ends[high - 1])
+            starts[low:high], ends[low:high] = [start], [end]
         if len(starts) > MOST_RANGES:
             del starts[0], ends[0]
 
 
-def runs(offsets: I64) -> tuple[I64, I64]:
-    """Offsets in any order, repeated or not, as the starts and ends of their runs."""
-    unique = np.unique(offsets)
-    breaks = np.flatnonzero(np.diff(unique) > 1)
-    starts = unique[np.concatenate([[0], breaks + 1])] if len(unique) else unique
-    ends = unique[np.concatenate([breaks, [len(unique) - 1]])] if len(unique) else unique
-    return starts, ends
+def runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """Offsets in any order, repeated or not, as closed ranges in order."""
+    ordered = sorted(offsets)
+    found: list[tuple[int, int]] = []
+    for offset in ordered:
+        if found and offset <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], offset)
+        else:
+            found.append((offset, offset))
+    return found

@@ -42,7 +42,8 @@ def _ids(dice: random.Random, size: int) -> bytes:
 def request(seed: int, *, start_ns: int = 1_790_000_000_000_000_000, seams: int = 0) -> bytes:
     """One request: per quad an HTTP call (client, server), a message (producer, consumer) and a query.
 
-    `seams` spreads the names over that many extra routes and topics.
+    `start_ns` is when its first span began. Requests of successive seeds carry the successive offsets of each
+    partition, as a broker gives them. `seams` spreads the names over that many extra routes and topics.
     """
     dice = random.Random(seed)
     batch = ExportTraceServiceRequest()
@@ -67,17 +68,17 @@ def request(seed: int, *, start_ns: int = 1_790_000_000_000_000_000, seams: int 
         scope.scope.name, scope.scope.version = "io.opentelemetry.kafka-clients-0.11", "2.33.1-alpha"
         scopes.append(scope)
     for group in range(SPANS // 5):
-        _quad(scopes, dice, seed * (SPANS // 5) + group, start_ns + seed * 1_000_000_000 + group * 1_000_000, seams)
+        _quad(scopes, dice, seed * (SPANS // 5) + group, start_ns + group * 1_000_000, seams)
     return batch.SerializeToString()
 
 
 def _quad(scopes: list[object], dice: random.Random, number: int, start: int, seams: int) -> None:
     trace = _ids(dice, 16)
-    caller, callee, reader = (dice.randrange(SERVICES) for _ in range(3))
+    caller, callee, reader = dice.randrange(SERVICES), dice.randrange(SERVICES), number % SERVICES
     variant = number % seams if seams else callee
     if seams:  # five seams a variant, and no more
         caller, callee, reader = variant % SERVICES, (variant + 1) % SERVICES, (variant + 2) % SERVICES
-    topic = number % seams if seams else reader
+    turn, topic = divmod(number, seams or SERVICES)
     client = _span(scopes[caller], trace, b"", Span.SPAN_KIND_CLIENT, "POST", start, 9_000_000, dice)
     _set(client, http__request__method="POST", server__address=f"service-{callee}", server__port=8080)
     _set(client, url__full=f"http://service-{callee}:8080/orders/{variant}", http__response__status_code=200)
@@ -92,7 +93,7 @@ def _quad(scopes: list[object], dice: random.Random, number: int, start: int, se
     )
     _set(consumer, messaging__system="kafka", messaging__destination__name=f"orders.{topic}")
     _set(consumer, messaging__operation__type="process", messaging__consumer__group__name=f"group-{reader}")
-    _set(consumer, messaging__destination__partition__id=str(number % 3), messaging__kafka__offset=number)
+    _set(consumer, messaging__destination__partition__id=str(turn % 3), messaging__kafka__offset=turn // 3)
     consumer.flags = 0x300
     query = _span(scopes[reader], trace, consumer.span_id, Span.SPAN_KIND_CLIENT, "INSERT", start, 1_000_000, dice)
     _set(query, db__system__name="postgresql", db__namespace=f"db{reader}", db__operation__name="INSERT")

@@ -42,7 +42,7 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     assert isinstance(found, Settings)
     assert found.store.url.reveal() == "sqlite:///seamwatch-data/seamwatch.db"
     assert (str(found.listen.otlp), str(found.listen.web)) == ("127.0.0.1:4318", "127.0.0.1:8740")
-    assert (found.journal.max_bytes, found.journal.reserve_bytes, found.journal.commit_ms) == (256 << 20, 16 << 20, 10)
+    assert (found.journal.max_bytes, found.journal.reserve_bytes, found.journal.commit_ms) == (256 << 20, 16 << 20, 50)
     assert (found.limits.body_bytes, found.limits.inflated_bytes, found.limits.in_flight_bytes) == (
         16 << 20,
         64 << 20,

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from agent.ingest.aggregator import Record
 from agent.ingest.journal import Journal
+from agent.ingest.offsets import nothing_added
 from agent.model.seam import publishes, service, topic
 
 class Chosen(Journal):
@@ -34,7 +35,7 @@ journal.open(0)
 for number in range(int(sys.argv[3])):
     keys = np.arange(300, dtype=np.uint64) + np.uint64(number << 16)
     names = [(number, publishes(service(f"s{number}"), topic("t", "c")))]
-    record = Record(keys, np.full(300, 1000 + number), names, [f"op{number}"], [], 1, 0)
+    record = Record(keys, np.full(300, 1000 + number), names, [f"op{number}"], nothing_added(), 1, 0)
     journal.append([record], [(number.to_bytes(16, "big"), number)])
     os.write(1, b"%d\\n" % (number + 1))
     if number % 4 == 3:
