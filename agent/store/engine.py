@@ -119,14 +119,14 @@ def _config(database: Database | None = None) -> Config:
     return config
 
 
-def _revisions() -> tuple[str, ...]:
+def revisions() -> tuple[str, ...]:
     """Every revision that this version knows, the newest first."""
     return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def newest() -> str:
     """The revision that this version needs."""
-    return _revisions()[0]
+    return revisions()[0]
 
 
 def revision(database: Database) -> str | None:
@@ -171,7 +171,7 @@ def _known(database: Database) -> Iterator[None]:
     try:
         yield
     except CommandError as problem:
-        msg = f"Cannot change the schema of {database.place}: {problem}. This version knows {', '.join(_revisions())}."
+        msg = f"Cannot change the schema of {database.place}: {problem}. This version knows {', '.join(revisions())}."
         raise StoreError(msg) from problem
 
 
@@ -195,7 +195,7 @@ def check(database: Database, *, create: bool) -> None:
     if database.path is not None and not create and not database.path.exists():
         msg = f"There is no store at {database.place}. Start seamwatch once, or run: seamwatch db upgrade"
         raise StoreError(msg)
-    found, known = revision(database), _revisions()
+    found, known = revision(database), revisions()
     if found is None and create and not inspect(database.engine).get_table_names():
         upgrade(database)
         return

@@ -12,6 +12,7 @@ from agent.store import findings, names, verdicts
 from agent.store.engine import Database
 from agent.store.findings import Event, VerdictRow
 from agent.store.notes import Notes
+from agent.store.verdicts import BlindCause
 
 
 class Judgements(Notes):
@@ -21,6 +22,7 @@ class Judgements(Notes):
         super().__init__(database)
         self._subjects = names.KnownSubjects()
         self._verdicts = verdicts.Verdicts()
+        self._places = verdicts.KnownPlaces()
         self._judging = threading.Lock()
 
     def aliases(self) -> list[Alias]:
@@ -94,16 +96,25 @@ class Judgements(Notes):
             self._verdicts.keep(written)
 
     def verdicts(
-        self, rule: str | None = None, subject: SubjectRef | None = None, outcome: Outcome | None = None
+        self,
+        rule: str | None = None,
+        subject: SubjectRef | None = None,
+        outcome: Outcome | None = None,
+        most: int | None = None,
     ) -> list[VerdictRow]:
-        """Verdicts of the last round."""
+        """Verdicts of the last round, failing ones first; at most `most` of them."""
         with self.database.read() as connection:
-            return verdicts.verdicts(connection, rule=rule, subject=subject, outcome=outcome)
+            return verdicts.verdicts(connection, most=most, rule=rule, subject=subject, outcome=outcome)
+
+    def blind_causes(self) -> list[BlindCause]:
+        """Why rules were blind in the last round, by what would cure it."""
+        with self.database.read() as connection:
+            return verdicts.blind_causes(connection)
 
     def outcomes(self) -> list[tuple[str, SubjectRef, Outcome]]:
-        """Rule, subject and outcome of every verdict of the last round, without its claims."""
+        """Rule, subject and outcome of every verdict of the last round that applies, without its claims."""
         with self.database.read() as connection:
-            return verdicts.outcomes(connection)
+            return verdicts.outcomes(connection, self._places)
 
     def verdict_counts(self) -> dict[tuple[str, Outcome], int]:
         """Verdicts of the last round by rule and outcome."""

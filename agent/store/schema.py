@@ -214,6 +214,16 @@ verdict_counts = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+blind_causes = Table(
+    "blind_causes",
+    metadata,
+    Column("rule", String(64), primary_key=True),
+    Column("reason", String(32), primary_key=True),
+    Column("place", String(32), primary_key=True),  # of the cure
+    Column("learn", Text, nullable=False),
+    Column("subjects", Integer, nullable=False),
+)
+
 sources = Table(
     "sources",
     metadata,

@@ -61,6 +61,7 @@ class Store(Judgements):
         self._recording = threading.Lock()
         self._seams: dict[Key, int] = {}
         self._names = names.Known()
+        self._attributes: dict[int, tuple[str, Mapping[str, str]]] = {}
         self._told = settings.Told()
         self._measures = measures.Measures()
         self._sighted: set[tuple[Key, tuple[tuple[str, str], ...]]] = set()
@@ -142,11 +143,15 @@ class Store(Judgements):
             keys = self._names.keys(connection)
             rows = connection.execute(query).all()
         found: dict[Key, SeamRow] = {}
-        for number, first, last, attributes in rows:
+        before, told = self._attributes, {}
+        for number, first, last, text in rows:
             key = keys[number]
-            told = orjson.loads(attributes) if attributes != "{}" else {}
-            one = SeamRow(key, first, last, told, (number,))
+            held = before.get(number)
+            told[number] = held if held is not None and held[0] == text else (text, orjson.loads(text))
+            one = SeamRow(key, first, last, told[number][1], (number,))
             found[key] = _joined(found[key], one) if key in found else one
+        if kinds is None:
+            self._attributes = told  # replaced whole: several threads read it
         return list(found.values())
 
     def keys(self) -> list[Key]:

@@ -1,18 +1,21 @@
-"""Verdicts of the last round: only what changed is written."""
+"""Verdicts of the last round: only what changed is written, and no more is read than a page shows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, select
 
 from agent.model.seam import SubjectRef
-from agent.model.verdict import Outcome, Verdict
+from agent.model.verdict import Outcome, Reason, Verdict
 from agent.store import schema
 from agent.store.codec import digest, dumps, subject_of, subject_text, verdict_of
 from agent.store.engine import Database
 from agent.store.findings import VerdictRow
+from agent.store.names import parts
 from agent.store.types import micros
 
 _OWNER = "verdicts:at hand"
@@ -20,6 +23,16 @@ _RULE = 64
 
 
 _Place = tuple[str, str]  #: rule, digest of the subject
+
+
+@dataclass(frozen=True, slots=True)
+class BlindCause:
+    """Why a rule is blind, what would cure it, and on how many subjects."""
+
+    rule: str
+    reason: Reason
+    learn: str
+    subjects: int
 
 
 class Verdicts:
@@ -63,6 +76,7 @@ class Verdicts:
         if counts:
             told = [{"rule": r[:_RULE], "outcome": o.value, "verdicts": n, "at": at} for (r, o), n in counts.items()]
             connection.execute(counted.insert(), told)
+        _save_causes(connection, rows)
         return now
 
     def keep(self, written: dict[_Place, tuple[SubjectRef, Verdict]]) -> None:
@@ -110,8 +124,30 @@ def _stored(connection: Connection) -> dict[_Place, tuple[SubjectRef, Verdict]]:
     return {(row.rule, row.place): (subject_of(row.subject), verdict_of(row.body)) for row in rows}
 
 
-def verdicts(connection: Connection, **wanted: Any) -> list[VerdictRow]:
-    """Verdicts of the last round by rule, subject or outcome."""
+def _save_causes(connection: Connection, rows: Sequence[tuple[str, SubjectRef, Verdict]]) -> None:
+    table = schema.blind_causes
+    causes = Counter((rule[:_RULE], v.reason, "; ".join(v.learn)) for rule, _, v in rows if v.outcome is Outcome.BLIND)
+    connection.execute(table.delete())
+    if causes:
+        told = [
+            {"rule": r, "reason": (why or Reason.NOT_SENT).value, "place": digest(cure), "learn": cure, "subjects": n}
+            for (r, why, cure), n in causes.items()
+        ]
+        connection.execute(table.insert(), told)
+
+
+def blind_causes(connection: Connection) -> list[BlindCause]:
+    """Why rules were blind in the last round, the most frequent of each rule first."""
+    table = schema.blind_causes
+    rows = connection.execute(select(table).order_by(table.c.rule, table.c.subjects.desc(), table.c.place))
+    return [BlindCause(row.rule, Reason(row.reason), row.learn, row.subjects) for row in rows]
+
+
+_ORDER = {outcome.value: number for number, outcome in enumerate(Outcome)}
+
+
+def verdicts(connection: Connection, *, most: int | None = None, **wanted: Any) -> list[VerdictRow]:
+    """Verdicts of the last round by rule, subject or outcome, failing ones first; at most `most` of them."""
     table = schema.verdicts
     query = select(table)
     if wanted.get("rule") is not None:
@@ -120,7 +156,8 @@ def verdicts(connection: Connection, **wanted: Any) -> list[VerdictRow]:
         query = query.where(table.c.outcome == Outcome(wanted["outcome"]).value)
     if wanted.get("subject") is not None:
         query = query.where(table.c.place == digest(subject_text(wanted["subject"])))
-    rows = connection.execute(query.order_by(table.c.rule, table.c.subject))
+    order = (table.c.rule, case(_ORDER, value=table.c.outcome), table.c.subject)
+    rows = connection.execute(query.order_by(*order).limit(most))
     return [
         VerdictRow(row.rule, subject_of(row.subject), Outcome(row.outcome), verdict_of(row.body), row.since)
         for row in rows
@@ -139,8 +176,28 @@ def judged_at(connection: Connection) -> datetime | None:
     return found
 
 
-def outcomes(connection: Connection) -> list[tuple[str, SubjectRef, Outcome]]:
-    """Rule, subject and outcome of every verdict of the last round, without its claims."""
+class KnownPlaces:
+    """Subjects of verdicts by their digest, each read once."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[str, SubjectRef] = {}
+
+    def of(self, connection: Connection, places: set[str]) -> Mapping[str, SubjectRef]:
+        """The subjects of some digests."""
+        known, table = self._subjects, schema.verdicts
+        fresh: dict[str, SubjectRef] = {}
+        for part in parts(places - known.keys()):
+            rows = connection.execute(select(table.c.place, table.c.subject).where(table.c.place.in_(part)))
+            fresh |= {place: subject_of(text) for place, text in rows}
+        kept = known if len(known) <= 2 * len(places) + 1000 else {place: known[place] for place in places & set(known)}
+        self._subjects = found = {**kept, **fresh} if fresh else kept  # replaced whole: several threads read it
+        return found
+
+
+def outcomes(connection: Connection, known: KnownPlaces) -> list[tuple[str, SubjectRef, Outcome]]:
+    """Rule, subject and outcome of every verdict of the last round that applies, without its claims."""
     table = schema.verdicts
-    rows = connection.execute(select(table.c.rule, table.c.subject, table.c.outcome))
-    return [(row.rule, subject_of(row.subject), Outcome(row.outcome)) for row in rows]
+    applies = table.c.outcome != Outcome.NOT_APPLICABLE.value
+    rows = connection.execute(select(table.c.rule, table.c.place, table.c.outcome).where(applies)).all()
+    subjects = known.of(connection, {row[1] for row in rows})
+    return [(rule, subjects[place], Outcome(outcome)) for rule, place, outcome in rows]

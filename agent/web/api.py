@@ -11,9 +11,10 @@ from agent.model.facts import Column
 from agent.model.finding import Finding
 from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
+from agent.web.overview import SeamView
 from agent.web.pages import RANGES, headline
 from agent.web.status import Status
-from agent.web.views import SeamView, Views
+from agent.web.views import Views
 
 
 def _time(at: datetime | None) -> str | None:
@@ -174,7 +175,7 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
     def collectors() -> dict[str, Any]:
         """What is seen, refused, dropped, and what cannot be judged."""
         told = status()
-        blind = [{"rule": r.rule, "subject": r.subject.as_dict(), **_verdict(r.verdict)} for r in views.blind()]
+        blind = [dataclasses.asdict(cause) for cause in views.blind()]
         return {"collectors": [dataclasses.asdict(one) for one in told.collectors], "blind": blind}
 
 
@@ -195,4 +196,4 @@ def _rules(api: APIRouter, views: Views) -> None:
         if found is None:
             raise HTTPException(404, f"There is no rule {rule_id}.")
         subjects = [{"subject": row.subject.as_dict(), **_verdict(row.verdict)} for row in found.rows]
-        return {**rule(found.rule), "text": found.text, "subjects": subjects}
+        return {**rule(found.rule), "text": found.text, "asked": found.asked, "subjects": subjects}

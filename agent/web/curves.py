@@ -12,7 +12,8 @@ from agent.model.seam import Component
 from agent.model.subjects import Series
 from agent.web.draw.chart import Curve, Strip, chart, spark
 from agent.web.draw.map import MOST, Edge, picture
-from agent.web.views import FindingPage, Overview, SeamPage, Views
+from agent.web.overview import Overview
+from agent.web.views import FindingPage, SeamPage, Views
 from agent.web.words import bare, count, milliseconds
 
 

@@ -12,8 +12,9 @@ from markupsafe import Markup
 from agent.web.curves import finding_picture, map_of, seam_picture, sparks
 from agent.web.draw.map import MOST
 from agent.web.frame import Frame
+from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.status import Status
-from agent.web.views import FindingView, Overview, SeamView, Views
+from agent.web.views import Views
 
 PER_PAGE = 100
 RANGES = {
@@ -240,12 +241,4 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
         told = status()
         waiting = sum(1 for one in told.collectors if one.state in ("waiting", "stale"))
         words = f"{plural(waiting, 'source is', 'sources are')} silent" if waiting else "Every source speaks"
-        groups: dict[tuple[str, str, str], int] = {}
-        for row in views.blind():
-            key = (row.rule, row.verdict.reason.value if row.verdict.reason else "", "; ".join(row.verdict.learn))
-            groups[key] = groups.get(key, 0) + 1
-        blind = [
-            {"rule": rule, "reason": reason, "learn": learn, "subjects": number}
-            for (rule, reason, learn), number in sorted(groups.items(), key=lambda item: (item[0][0], -item[1]))
-        ]
-        return frame.page(request, "collectors.html", words, here="Collectors", blind=blind)
+        return frame.page(request, "collectors.html", words, here="Collectors", blind=views.blind())

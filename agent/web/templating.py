@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from agent.web import prose, words
 from agent.web.draw.icons import ICONS
-from agent.web.views import SeamView
+from agent.web.overview import SeamView
 
 HERE = Path(__file__).parent
 

@@ -22,7 +22,18 @@ LAG = seam.group_on_topic(seam.topic("t", "c"), seam.group("g", "c"))
 HEAD = ("SELECT", "UPDATE", "DELETE")
 
 #: Tables that are read whole: as big as the estate, not as its traffic, and each row is wanted.
-SMALL = ("seams", "subjects", "aliases", "meta", "rollup_dirty", "sources", "leases", "writers", "verdict_counts")
+SMALL = (
+    "seams",
+    "subjects",
+    "aliases",
+    "meta",
+    "rollup_dirty",
+    "sources",
+    "leases",
+    "writers",
+    "verdict_counts",
+    "blind_causes",
+)
 
 
 def batch(sequence: int, at: datetime) -> Flush:

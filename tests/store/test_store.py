@@ -14,7 +14,7 @@ from agent.model.flush import Delivered, Flush, WindowDelta
 from agent.model.histogram import Histogram
 from agent.model.rule import HARM
 from agent.model.seam import Component, SeamKey, SubjectRef, fingerprint, group_on_topic
-from agent.model.verdict import Claim, Evidence, Outcome, Severity, Verdict
+from agent.model.verdict import Claim, Evidence, Outcome, Reason, Severity, Verdict
 from agent.store import engine, rollup
 from agent.store.engine import Database, StoreError
 from agent.store.flush import SequenceGapError
@@ -22,6 +22,7 @@ from agent.store.store import Store, open_store
 from agent.store.types import micros, moment
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
 A = seam.publishes(seam.service("a"), seam.topic("t", "c"))
 B = seam.consumes(seam.topic("t", "c"), seam.group("g", "c"))
 
@@ -250,7 +251,8 @@ def test_the_schema_goes_down_and_up_again_and_other_ages_are_refused(store: Sto
     store.close()
     database = Database(url)
     engine.downgrade(database, "base")
-    with pytest.raises(StoreError, match=r"at revision none, this version needs 0001\. Run: seamwatch db upgrade"):
+    needs = rf"at revision none, this version needs {engine.newest()}\. Run: seamwatch db upgrade"
+    with pytest.raises(StoreError, match=needs):
         open_store(url)
     engine.upgrade(database)
     with database.write() as connection:
@@ -258,6 +260,43 @@ def test_the_schema_goes_down_and_up_again_and_other_ages_are_refused(store: Sto
     with pytest.raises(StoreError, match="newer than this version knows"):
         open_store(url)
     database.close()
+
+
+def test_every_migration_goes_back_and_forth_with_the_data_of_a_store(store: Store, url: str) -> None:
+    store.ensure_writer("w")
+    flush(store, 1, delta(A, NOON, 3))
+    store.save_verdicts(NOON, [("R", A.subject, Verdict(Outcome.BLIND, "?", learn=("send traces",)))], {})
+    store.close()
+    database = Database(url)
+    for revision in (*engine.revisions()[1:], *reversed(engine.revisions()[:-1])):
+        (engine.downgrade if revision < engine.revision(database) else engine.upgrade)(database, revision)
+        assert engine.revision(database) == revision
+    database.close()
+    again = open_store(url)
+    assert again.sums(NOON - DAY, NOON + DAY)[A][0] == 3
+    assert [row.rule for row in again.verdicts(outcome=Outcome.BLIND)] == ["R"]
+    again.close()
+
+
+def test_why_rules_are_blind_is_counted_by_cure(store: Store) -> None:
+    def blind(*learn: str) -> Verdict:
+        return Verdict(Outcome.BLIND, "?", reason=Reason.NOT_SENT, learn=learn)
+
+    rows = [("R", A.subject, blind("a", "b")), ("R", B.subject, blind("a", "b")), ("S", A.subject, blind("c"))]
+    store.save_verdicts(NOON, [*rows, ("T", A.subject, Verdict(Outcome.MEETS, "fine"))], {})
+    found = [(cause.rule, cause.reason, cause.learn, cause.subjects) for cause in store.blind_causes()]
+    assert found == [("R", Reason.NOT_SENT, "a; b", 2), ("S", Reason.NOT_SENT, "c", 1)]
+    store.save_verdicts(NOON, [("T", A.subject, Verdict(Outcome.MEETS, "fine"))], {})
+    assert store.blind_causes() == []
+
+
+def test_a_rule_page_gets_failing_verdicts_first_and_no_more_than_it_asks_for(store: Store) -> None:
+    outcomes = [Outcome.MEETS, Outcome.NOT_APPLICABLE, Outcome.FAILS, Outcome.BLIND]
+    subjects = [seam.consumes(seam.topic(f"t{n}", "c"), seam.group("g", "c")).subject for n in range(4)]
+    store.save_verdicts(NOON, [("R", s, Verdict(o, o.value)) for s, o in zip(subjects, outcomes, strict=True)], {})
+    told = [row.outcome for row in store.verdicts(rule="R", most=3)]
+    assert told == [Outcome.FAILS, Outcome.MEETS, Outcome.BLIND]
+    assert {(rule, o) for rule, _, o in store.outcomes()} == {("R", o) for o in outcomes if o != "not_applicable"}
 
 
 def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""The whole estate at one instant, read in one go and kept: no page waits for it once it was read."""
+
+import logging
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from agent.model.finding import SHOWN, Finding, Urgency, urgency
+from agent.model.rule import Rule, Stability
+from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
+from agent.model.verdict import Outcome
+from agent.store.engine import StoreProblem
+from agent.store.store import SeamRow, Store
+from agent.web.words import seam_name, subject_name
+
+log = logging.getLogger(__name__)
+
+DAY = timedelta(days=1)
+_FRESH = timedelta(seconds=2)  #: a look within it reads nothing
+_STALE = timedelta(minutes=2)  #: beyond it a look waits for a new reading
+_MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
+_LOUDEST = ("page", "fix", "tidy")
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """A finding as a row or a head."""
+
+    finding: Finding
+    rule: Rule | None
+    mark: str  #: page | fix | tidy
+    name: str  #: its subject, as people call it
+    quiet: bool  #: acknowledged, silenced or waived, and that still holds
+
+
+@dataclass(frozen=True, slots=True)
+class SeamView:
+    """A seam as a row."""
+
+    row: SeamRow
+    key: SeamKey
+    name: str
+    values: tuple[int, ...]
+    paradigm: str
+    mark: str  #: page | fix | tidy | good | blind
+    findings: tuple[FindingView, ...]
+    meets: int
+    blind: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole estate at one instant."""
+
+    at: datetime
+    seams: tuple[SeamView, ...]
+    findings: tuple[FindingView, ...]  #: shown ones, most urgent first
+    counts: Mapping[str, int]  #: seams by mark
+    attached: datetime | None
+
+    def of(self, mark: str) -> tuple[FindingView, ...]:
+        """Findings of one urgency that nobody has set aside."""
+        return tuple(view for view in self.findings if view.mark == mark and not view.quiet)
+
+    @cached_property
+    def by_number(self) -> Mapping[int, SeamView]:
+        """Seams by each of their numbers."""
+        return {number: view for view in self.seams for number in view.row.ids}
+
+    @cached_property
+    def by_subject(self) -> Mapping[SubjectRef, SeamView]:
+        """The first seam of each subject that its marks come from."""
+        found: dict[SubjectRef, SeamView] = {}
+        for view in self.seams:
+            for subject in subjects_of(view.key):
+                found.setdefault(subject, view)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What never changes of a seam."""
+
+    subjects: tuple[SubjectRef, ...]
+    name: str
+    paradigm: str
+
+
+@dataclass(slots=True)
+class _Judged:
+    """What the last round said of a subject."""
+
+    meets: int = 0
+    blind: int = 0
+
+
+class Overviews:
+    """Reads the estate; looks between two readings share one, and a new one is made beside them."""
+
+    def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime]) -> None:
+        self._store, self._rules, self._clock = store, rules, clock
+        self._kept: Overview | None = None
+        self._fixed: dict[SeamKey, _Fixed] = {}
+        self._reading = threading.Lock()
+        self._version = 0
+
+    def forget(self) -> None:
+        """Something changed: the next look is a fresh one."""
+        self._version += 1
+        self._kept = None
+
+    def look(self) -> Overview:
+        """The estate as it was a moment ago; waits only where nothing recent is kept."""
+        kept = self._kept
+        age = self._clock() - kept.at if kept else _STALE
+        if kept is None or not timedelta(0) <= age < _STALE:
+            return self.refresh()
+        if age > _FRESH and not self._reading.locked():
+            threading.Thread(target=self._behind, name="overview", daemon=True).start()
+        return kept
+
+    def refresh(self) -> Overview:
+        """Read the estate now."""
+        asked = self._version
+        with self._reading:
+            kept = self._kept
+            if kept is not None and timedelta(0) <= self._clock() - kept.at <= _FRESH:
+                return kept
+            found = self._read()
+            if asked == self._version:
+                self._kept = found
+            return found
+
+    def _behind(self) -> None:
+        try:
+            self.refresh()
+        except StoreProblem as problem:  # what is kept stays until it is stale; then the look itself tells
+            log.debug("overview not read", extra={"fields": {"what": str(problem).splitlines()[0]}})
+
+    def view(self, finding: Finding) -> FindingView:
+        """A finding as a row."""
+        rule = self._rules.get(finding.rule)
+        pages = rule is not None and rule.pages and rule.stability is Stability.STABLE
+        mark = _MARKS[urgency(finding, pages=pages)]
+        return FindingView(finding, rule, mark, subject_name(finding.subject), finding.said.holds(self._clock()))
+
+    def _read(self) -> Overview:
+        now = self._clock()
+        views = [self.view(finding) for finding in self._store.findings(signals=SHOWN)]
+        views.sort(
+            key=lambda v: (
+                v.quiet,
+                _LOUDEST.index(v.mark),
+                -(v.finding.opened or now).timestamp(),
+                v.finding.fingerprint,
+            )
+        )
+        by_subject: dict[SubjectRef, list[FindingView]] = defaultdict(list)
+        for view in views:
+            by_subject[view.finding.subject].append(view)
+        sums, judged = self._store.sums(now - DAY, now), self._judged()
+        rows = []
+        for row in self._store.seams():
+            if isinstance(row.key, SeamKey):
+                values = sums.get(row.key, ())
+                if row.key.kind == "calls" and row.key.target.kind == "service" and not any(values[:1]):
+                    continue  # its calls stand at the callee's route
+                rows.append(self._row(row, row.key, values, by_subject, judged))
+        if len(self._fixed) > 2 * len(rows) + 1000:
+            self._fixed.clear()
+        counts = Counter(row.mark for row in rows)
+        return Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at())
+
+    def _judged(self) -> Mapping[SubjectRef, _Judged]:
+        stable = {rule.id for rule in self._rules.values() if rule.stability is Stability.STABLE}
+        found: dict[SubjectRef, _Judged] = {}
+        for rule, subject, outcome in self._store.outcomes():
+            one = found.get(subject) or found.setdefault(subject, _Judged())
+            if outcome is Outcome.MEETS:
+                one.meets += rule in self._rules
+            elif outcome is Outcome.BLIND:
+                one.blind += rule in stable
+        return found
+
+    def _row(
+        self,
+        row: SeamRow,
+        key: SeamKey,
+        values: tuple[int, ...],
+        findings: Mapping[SubjectRef, list[FindingView]],
+        judged: Mapping[SubjectRef, _Judged],
+    ) -> SeamView:
+        fixed = self._fixed.get(key)
+        if fixed is None:
+            fixed = self._fixed[key] = _Fixed(subjects_of(key), seam_name(key), key.paradigm or "batch")
+        mine = [view for subject in fixed.subjects for view in findings.get(subject, ())] if findings else ()
+        told = [one for subject in fixed.subjects if (one := judged.get(subject))]
+        meets, blind = sum(one.meets for one in told), sum(one.blind for one in told)
+        mark = _loudest(mine) or ("good" if meets and not blind else "blind")
+        return SeamView(row, key, fixed.name, values, fixed.paradigm, mark, tuple(mine), meets, blind)
+
+
+def _loudest(views: Sequence[FindingView]) -> str:
+    loud = {view.mark for view in views if not view.quiet}
+    return next((mark for mark in _LOUDEST if mark in loud), "")
+
+
+def subjects_of(key: SeamKey) -> tuple[SubjectRef, ...]:
+    """The subjects that a seam's marks come from: itself, its group on its topic, its table."""
+    found = [key.subject]
+    if key.kind == "consumes":
+        found.append(group_on_topic(key.source, key.target))
+    if key.kind == "writes" and key.target.kind == "table":
+        found.append(_of(key.target))
+    if key.kind == "reads" and key.source.kind == "table":
+        found.append(_of(key.source))
+    return tuple(found)
+
+
+def _of(component: Component) -> SubjectRef:
+    return SubjectRef(component.kind, component.name)
