@@ -16,7 +16,7 @@ from agent.model.flush import Key
 from agent.model.histogram import Histogram, upper_ms
 from agent.model.seam import SeamKey
 from agent.model.verdict import Outcome
-from agent.store.engine import newest
+from agent.store.revisions import newest
 from agent.store.store import Store
 
 MOST_SEAMS = 1_500  #: busiest seams that keep series of their own; with their histograms under 10,000 in all

@@ -5,12 +5,15 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+from fastapi import FastAPI
+
 from agent import __version__, telemetry
+from agent.app.allocator import give_back, one_arena
 from agent.app.journalling import Memory, lock, remember
 from agent.app.wiring import catalogue, declared_by, decoder, thresholds
 from agent.config.settings import Settings
@@ -22,7 +25,7 @@ from agent.model.flush import Counted
 from agent.serving import Server, bind, server
 from agent.store.engine import StoreError, StoreProblem
 from agent.store.notes import SourceRow
-from agent.store.store import Store, open_store
+from agent.store.store import Store, start_store
 from agent.web import site
 from agent.web.status import CollectorStatus, Status
 from collectors.otlp.receiver import Limits, Receiver
@@ -58,6 +61,7 @@ class Parts:
     last_round: Outcomes | None = None
     store_error: str = ""
     replayed: str = ""
+    damage: str = ""  #: what was found broken at the start, and where it was set aside
     last_spans: datetime | None = None
     rate: float = 0.0
     addresses: dict[str, str] = field(default_factory=dict)
@@ -69,13 +73,15 @@ def assemble(settings: Settings) -> Parts:
     handle = lock(settings.data_dir)
     declared = declared_by(settings)
     changed = thresholds(settings)
-    store = open_store(store_url(settings))
+    store, damage = start_store(store_url(settings), now())
+    if damage:
+        log.error("store damaged", extra={"fields": {"what": damage}})
     spans = decoder(settings)
     memory = remember(settings, store, spans.shapes, now)
     limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
     receiver = Receiver(spans, memory.intake, limits)
     rounds = Rounds(store, catalogue(), declared, thresholds=changed)
-    return Parts(settings, store, memory, receiver, rounds, declared, handle)
+    return Parts(settings, store, memory, receiver, rounds, declared, handle, damage=damage)
 
 
 class Agent:
@@ -85,6 +91,7 @@ class Agent:
         self._parts, self._sockets = parts, sockets
         self._stop = asyncio.Event()
         self._servers: list[Server] = []
+        self._site = _site(parts)
         self._exit = 0
 
     async def run(self) -> int:
@@ -126,21 +133,10 @@ class Agent:
 
     async def _serve(self, name: str) -> None:
         limits = self._parts.settings.limits
-        app: Any = self._parts.receiver if name == "otlp" else self._site()
+        app: Any = self._parts.receiver if name == "otlp" else self._site
         one = server(app, head_seconds=limits.head_seconds, body_seconds=limits.body_seconds)
         self._servers.append(one)
         await one.serve(sockets=[self._sockets[name]])
-
-    def _site(self) -> Any:
-        parts = self._parts
-        return site(
-            parts.store,
-            catalogue(),
-            clock=now,
-            status=lambda: status(parts),
-            settle=parts.settings.rounds.settle,
-            metrics=lambda: telemetry.render(figures(parts)),
-        )
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], name: str) -> None:
         """Do something again and again; a store that does not answer is said once and tried again."""
@@ -173,8 +169,11 @@ class Agent:
         if parts.store.attached_at() is None and not parts.declared.loaded:
             return
         as_of = now() - parts.settings.rounds.settle
-        parts.last_round = await asyncio.to_thread(parts.rounds.run, as_of)
+        done = await asyncio.to_thread(parts.rounds.run, as_of)
+        parts.last_round = replace(done, verdicts=(), changes=())  # the store has them
         parts.round_seconds.add(parts.last_round.seconds)
+        await asyncio.to_thread(self._site.state.refresh)  # the next look at a page waits for nothing
+        await asyncio.to_thread(give_back)
 
     async def _maintain(self) -> None:
         store, settle = self._parts.store, self._parts.settings.rounds.settle
@@ -196,6 +195,17 @@ class Agent:
             await asyncio.to_thread(
                 parts.store.touch_source, "otlp/http", now(), fact_at=parts.last_spans, counted=counted
             )
+
+
+def _site(parts: Parts) -> FastAPI:
+    return site(
+        parts.store,
+        catalogue(),
+        clock=now,
+        status=lambda: status(parts),
+        settle=parts.settings.rounds.settle,
+        metrics=lambda: telemetry.render(figures(parts)),
+    )
 
 
 def status(parts: Parts) -> Status:
@@ -289,6 +299,7 @@ def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
 
 def run(settings: Settings, parts: Parts, sockets: dict[str, socket.socket]) -> int:
     """Run an agent to its end."""
+    one_arena()
     parts.addresses = {name: "{}:{}".format(*one.getsockname()[:2]) for name, one in sockets.items()}
     try:
         import uvloop

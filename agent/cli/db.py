@@ -21,7 +21,8 @@ def db() -> None:
 def upgrade(config_path: Path | None) -> int:
     """Bring the store to this version's schema."""
     from agent.app.agent import store_url
-    from agent.store.engine import Database, newest, upgrade
+    from agent.store.engine import Database
+    from agent.store.revisions import newest, upgrade
 
     database = Database(store_url(_settings_of(config_path)))
     if database.path is not None:
@@ -37,7 +38,8 @@ def upgrade(config_path: Path | None) -> int:
 def downgrade(revision: str, config_path: Path | None) -> int:
     """Take the store back to a revision (`base` for none). What newer revisions added is lost."""
     from agent.app.agent import store_url
-    from agent.store.engine import Database, downgrade
+    from agent.store.engine import Database
+    from agent.store.revisions import downgrade
 
     database = Database(store_url(_settings_of(config_path)))
     downgrade(database, revision)
@@ -50,7 +52,8 @@ def downgrade(revision: str, config_path: Path | None) -> int:
 def status(config_path: Path | None) -> int:
     """Show the store's revision beside the one that this version needs; exit 3 when they differ."""
     from agent.app.agent import store_url
-    from agent.store.engine import Database, newest, revision
+    from agent.store.engine import Database
+    from agent.store.revisions import newest, revision
 
     database = Database(store_url(_settings_of(config_path)))
     found = revision(database)

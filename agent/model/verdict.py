@@ -246,9 +246,8 @@ def fails_when(
     truth = conjunction(iter([*(claim.truth for claim in plain), *(any_of.truth for any_of in either)]))
 
     def answer(outcome: Outcome, text: str, **more: object) -> Verdict:
-        base = Verdict(outcome, text, claims, needs, guards, only, severity=severity, evidence=evidence)
-        base = replace(base, show=show or {})
-        return replace(base, **more)  # type: ignore[arg-type]  # the keywords are Verdict's own, written below
+        told = {"severity": severity, "evidence": evidence, "show": show or {}, **more}
+        return Verdict(outcome, text, claims, needs, guards, only, **told)  # type: ignore[arg-type]  # Verdict's own names
 
     if any(part.saw is False for part in only):
         why = next(part.what for part in only if part.saw is False)

@@ -1,4 +1,4 @@
-"""Connections to SQLite and PostgreSQL: pragmas, transactions, revisions. Refuses a store of another age."""
+"""Connections to SQLite and PostgreSQL: pragmas and transactions."""
 
 import sqlite3
 import threading
@@ -7,24 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 _BUSY_SECONDS = 10
 _WRITERS_LOCK = 7_300_187_291  #: any number; it names our one lock on a PostgreSQL database
-_CHECKED_BYTES = 64 << 20  #: a file up to this size is checked whole when it is opened (0.2 s)
 
 StoreProblem = SQLAlchemyError  #: a call that failed; the next one may not
 
 
 class StoreError(Exception):
     """The store cannot be used; says what happened, to what, and what to do."""
+
+
+class DamagedError(StoreError):
+    """The file is there, and is no store any more."""
 
 
 class Database:
@@ -91,7 +89,7 @@ def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=NORMAL",
         "mmap_size=0",
         "foreign_keys=ON",
-        "cache_size=-16000",
+        "cache_size=-8000",
         "journal_size_limit=67108864",
         f"busy_timeout={_BUSY_SECONDS * 1000}",
     ):
@@ -107,103 +105,3 @@ def _begin_postgresql(connection: Connection) -> None:
     # Read-merge-write is safe only if nobody writes between: SQLite has one writer, so PostgreSQL gets one too.
     if connection.get_execution_options().get("writes"):
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_WRITERS_LOCK,))
-
-
-def _config(database: Database | None = None) -> Config:
-    import migrations
-
-    config = Config()
-    folder = str(Path(next(iter(migrations.__path__))))
-    config.set_main_option("script_location", folder.replace("%", "%%"))
-    config.attributes["database"] = database
-    return config
-
-
-def revisions() -> tuple[str, ...]:
-    """Every revision that this version knows, the newest first."""
-    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
-
-
-def newest() -> str:
-    """The revision that this version needs."""
-    return revisions()[0]
-
-
-def revision(database: Database) -> str | None:
-    """The store's revision; None for an empty one. Raise StoreError where it cannot be read."""
-    try:
-        with database.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except DatabaseError as problem:
-        msg = f"Cannot open the store at {database.place} ({_cause(problem)}). {_cure(database, problem)}"
-        raise StoreError(msg) from problem
-
-
-def _cause(problem: DatabaseError) -> str:
-    return next(iter(str(problem.orig or problem).splitlines()), "no reason given")
-
-
-_DAMAGED = "The file is damaged: move it away and start again; what the journal still holds is kept."
-
-
-def _cure(database: Database, problem: DatabaseError) -> str:
-    if "not a database" in str(problem) or "malformed" in str(problem):
-        return _DAMAGED
-    if database.sqlite:
-        return "Check that the folder exists and can be written."
-    return "Check that the server runs, and the address and user in store.url."
-
-
-def upgrade(database: Database, to: str = "head") -> None:
-    """Bring the schema up to a revision; raise StoreError for one that this version does not know."""
-    with _known(database):
-        command.upgrade(_config(database), to)
-
-
-def downgrade(database: Database, to: str) -> None:
-    """Take the schema back to a revision; what newer revisions added is lost."""
-    with _known(database):
-        command.downgrade(_config(database), to)
-
-
-@contextmanager
-def _known(database: Database) -> Iterator[None]:
-    try:
-        yield
-    except CommandError as problem:
-        msg = f"Cannot change the schema of {database.place}: {problem}. This version knows {', '.join(revisions())}."
-        raise StoreError(msg) from problem
-
-
-def _whole(database: Database) -> None:
-    """Raise StoreError for a small file with a damaged page; SQLite would only tell when a query meets it."""
-    if database.path is None or not database.path.exists() or database.path.stat().st_size > _CHECKED_BYTES:
-        return
-    try:
-        with database.engine.connect() as connection:
-            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-    except DatabaseError as problem:
-        found = _cause(problem)
-    if found != "ok":
-        told = next(iter(found.splitlines()), "")
-        msg = f"Cannot open the store at {database.place} ({told}). {_DAMAGED}"
-        raise StoreError(msg)
-
-
-def check(database: Database, *, create: bool) -> None:
-    """Make an empty store ready; refuse one that is damaged, too old or too new."""
-    if database.path is not None and not create and not database.path.exists():
-        msg = f"There is no store at {database.place}. Start seamwatch once, or run: seamwatch db upgrade"
-        raise StoreError(msg)
-    found, known = revision(database), revisions()
-    if found is None and create and not inspect(database.engine).get_table_names():
-        upgrade(database)
-        return
-    if found == known[0]:
-        _whole(database)
-        return
-    if found is not None and found not in known:
-        msg = f"The store at {database.place} is at revision {found}, newer than this version knows ({known[0]}). "
-        raise StoreError(msg + "Install the version of seamwatch that made it.")
-    msg = f"Database is at revision {found or 'none'}, this version needs {known[0]}. Run: seamwatch db upgrade"
-    raise StoreError(msg)

@@ -15,9 +15,10 @@ from agent.model.histogram import Histogram
 from agent.model.seam import Component, SubjectRef
 from agent.model.subjects import NO_SERIES, Series
 from agent.store import evidence, flush, measures, names, rollup, schema, settings, windows
-from agent.store.engine import Database, check
+from agent.store.engine import DamagedError, Database
 from agent.store.judgements import Judgements
 from agent.store.notes import SourceRow
+from agent.store.revisions import check, set_aside
 
 _MOST_SIGHTED = 100_000
 _LIVE = timedelta(hours=1)  #: a writer whose watermark is older than that is not waited for
@@ -46,11 +47,24 @@ def open_store(url: str, *, create: bool = True) -> "Store":
     if database.path is not None and create:
         database.path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        check(database, create=create)
+        check(database, make=create)
     except BaseException:
         database.close()
         raise
     return Store(database)
+
+
+def start_store(url: str, now: datetime) -> tuple["Store", str]:
+    """Open an agent's own store, and say what was done for that: a damaged file is set aside, and a new one made."""
+    try:
+        return open_store(url), ""
+    except DamagedError as problem:
+        path = Database(url).path
+        if path is None:
+            raise
+        aside = set_aside(path, now)
+        told = str(problem).partition(" The file is damaged.")[0]
+        return open_store(url), f"{told} It was set aside as {aside.name}; history before {now:%H:%M} UTC is there."
 
 
 class Store(Judgements):

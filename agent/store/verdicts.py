@@ -60,9 +60,11 @@ class Verdicts:
             if subject not in self._places:
                 text = subject_text(subject)
                 self._places[subject] = (digest(text), text)
-            now[rule[:_RULE], self._places[subject][0]] = (subject, verdict)
+            place = (rule[:_RULE], self._places[subject][0])
+            old = before.get(place)
+            now[place] = old if old is not None and old[1] == verdict else (subject, verdict)
         gone = [place for place in before if place not in now]
-        changed = [place for place, value in now.items() if before.get(place) != value]
+        changed = [place for place, value in now.items() if before.get(place) is not value]
         mark = database.mark
         if gone:
             connection.exec_driver_sql(

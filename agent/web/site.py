@@ -31,7 +31,7 @@ def site(
     settle: timedelta,
     metrics: Callable[[], bytes] | None = None,
 ) -> FastAPI:
-    """The ASGI application of port 8740."""
+    """The ASGI application of port 8740; `state.refresh` reads the estate anew, ahead of the next look."""
     app = FastAPI(
         title="Seamwatch",
         version=__version__,
@@ -40,6 +40,7 @@ def site(
         openapi_url="/api/v1/openapi.json",
     )
     views = Views(store, rules, clock, settle)
+    app.state.refresh = views.refresh
     frame = Frame(views, status, clock)
     guard.install(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -39,13 +39,16 @@ def _ids(dice: random.Random, size: int) -> bytes:
     return dice.getrandbits(size * 8).to_bytes(size, "big")
 
 
-def request(seed: int, *, start_ns: int = 1_790_000_000_000_000_000, seams: int = 0) -> bytes:
+def request(
+    seed: int, *, start_ns: int = 1_790_000_000_000_000_000, seams: int = 0, redelivered: bool = False
+) -> bytes:
     """One request: per quad an HTTP call (client, server), a message (producer, consumer) and a query.
 
     `start_ns` is when its first span began. Requests of successive seeds carry the successive offsets of each
     partition, as a broker gives them. `seams` spreads the names over that many extra routes and topics.
+    `redelivered` is the same messages with spans of their own.
     """
-    dice = random.Random(seed)
+    dice = random.Random(-1 - seed if redelivered else seed)
     batch = ExportTraceServiceRequest()
     scopes = []
     for number in range(SERVICES):
@@ -76,7 +79,7 @@ def _quad(scopes: list[object], dice: random.Random, number: int, start: int, se
     trace = _ids(dice, 16)
     caller, callee, reader = dice.randrange(SERVICES), dice.randrange(SERVICES), number % SERVICES
     variant = number % seams if seams else callee
-    if seams:  # five seams a variant, and no more
+    if seams:  # four seams and a route a variant, and no more
         caller, callee, reader = variant % SERVICES, (variant + 1) % SERVICES, (variant + 2) % SERVICES
     turn, topic = divmod(number, seams or SERVICES)
     client = _span(scopes[caller], trace, b"", Span.SPAN_KIND_CLIENT, "POST", start, 9_000_000, dice)

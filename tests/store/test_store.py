@@ -15,10 +15,10 @@ from agent.model.histogram import Histogram
 from agent.model.rule import HARM
 from agent.model.seam import Component, SeamKey, SubjectRef, fingerprint, group_on_topic
 from agent.model.verdict import Claim, Evidence, Outcome, Reason, Severity, Verdict
-from agent.store import engine, rollup
+from agent.store import revisions, rollup
 from agent.store.engine import Database, StoreError
 from agent.store.flush import SequenceGapError
-from agent.store.store import Store, open_store
+from agent.store.store import Store, open_store, start_store
 from agent.store.types import micros, moment
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -250,11 +250,11 @@ def test_the_schema_goes_down_and_up_again_and_other_ages_are_refused(store: Sto
     flush(store, 1, delta(A, NOON, 1))
     store.close()
     database = Database(url)
-    engine.downgrade(database, "base")
-    needs = rf"at revision none, this version needs {engine.newest()}\. Run: seamwatch db upgrade"
+    revisions.downgrade(database, "base")
+    needs = rf"at revision none, this version needs {revisions.newest()}\. Run: seamwatch db upgrade"
     with pytest.raises(StoreError, match=needs):
         open_store(url)
-    engine.upgrade(database)
+    revisions.upgrade(database)
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreError, match="newer than this version knows"):
@@ -268,9 +268,9 @@ def test_every_migration_goes_back_and_forth_with_the_data_of_a_store(store: Sto
     store.save_verdicts(NOON, [("R", A.subject, Verdict(Outcome.BLIND, "?", learn=("send traces",)))], {})
     store.close()
     database = Database(url)
-    for revision in (*engine.revisions()[1:], *reversed(engine.revisions()[:-1])):
-        (engine.downgrade if revision < engine.revision(database) else engine.upgrade)(database, revision)
-        assert engine.revision(database) == revision
+    for revision in (*revisions.REVISIONS[1:], *reversed(revisions.REVISIONS[:-1])):
+        (revisions.downgrade if revision < revisions.revision(database) else revisions.upgrade)(database, revision)
+        assert revisions.revision(database) == revision
     database.close()
     again = open_store(url)
     assert again.sums(NOON - DAY, NOON + DAY)[A][0] == 3
@@ -301,8 +301,24 @@ def test_a_rule_page_gets_failing_verdicts_first_and_no_more_than_it_asks_for(st
 
 def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database at all" * 100)
-    with pytest.raises(StoreError, match="The file is damaged: move it away"):
+    with pytest.raises(StoreError, match=r"The file is damaged\. `seamwatch run` sets it aside"):
         open_store(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+def test_an_agent_sets_a_damaged_file_aside_and_starts_a_new_store(tmp_path: Path) -> None:
+    garbage = b"not a database at all" * 100
+    (tmp_path / "store.db").write_bytes(garbage)
+    opened, told = start_store(f"sqlite:///{tmp_path / 'store.db'}", NOON)
+    opened.ensure_writer("w")
+    assert flush(opened, 1, delta(A, NOON, 1))
+    opened.close()
+    [aside] = tmp_path.glob("store.db.damaged-*")
+    assert aside.read_bytes() == garbage
+    assert aside.name in told
+    again, told = start_store(f"sqlite:///{tmp_path / 'store.db'}", NOON)
+    assert told == ""
+    assert again.sums(NOON - DAY, NOON + DAY)[A][0] == 1
+    again.close()
 
 
 def test_harm_holds_for_a_day() -> None:

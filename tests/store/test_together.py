@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+import migrations
 from agent.model import seam
 from agent.model.facts import Column, Sample, Sighting
 from agent.model.flush import Delivered, Flush, WindowDelta
-from agent.store import engine
+from agent.store import revisions
 from agent.store.engine import Database, StoreError
 from agent.store.store import Store, open_store
 
@@ -150,26 +151,68 @@ def test_a_filled_store_goes_down_and_up_again(store: Store, url: str) -> None:
     store.close()
     database = Database(url)
     for _ in range(2):
-        engine.downgrade(database, "base")
-        assert engine.revision(database) is None
-        engine.upgrade(database)
-        assert engine.revision(database) == engine.newest()
+        revisions.downgrade(database, "base")
+        assert revisions.revision(database) is None
+        revisions.upgrade(database)
+        assert revisions.revision(database) == revisions.newest()
     with pytest.raises(StoreError, match="Cannot change the schema"):
-        engine.downgrade(database, "0815")
+        revisions.downgrade(database, "0815")
     database.close()
     opened = open_store(url, create=False)
     assert counted(opened) == 0
     opened.close()
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
+def test_the_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
     from agent.store.schema import metadata
 
-    with store.database.read() as connection:
+    database = Database(url)
+    revisions.upgrade(database)
+    with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    database.close()
+
+
+def _tables(database: Database) -> list[tuple[object, ...]]:
+    """What an engine says of every table, column, default and index."""
+    if database.sqlite:
+        sql = "SELECT type, name, tbl_name, replace(sql, char(34), '') FROM sqlite_master ORDER BY type, name"
+    else:
+        sql = (
+            "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default, "
+            "character_maximum_length FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+        )
+    with database.read() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+
+def test_a_new_store_is_the_one_that_the_migrations_make(url: str) -> None:
+    made = Database(url)
+    revisions.check(made, make=True)
+    found = _tables(made)
+    revisions.downgrade(made, "base")
+    revisions.upgrade(made)
+    assert _tables(made) == found
+    made.close()
+
+
+def test_the_code_knows_every_migration() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", next(iter(migrations.__path__)))
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(known) == revisions.REVISIONS
+
+
+def test_opening_a_store_loads_no_migration_tool(tmp_path: Path) -> None:
+    code = f"from agent.store.store import open_store; open_store('sqlite:///{tmp_path}/a.db')"
+    code += "; import sys; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_store_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
