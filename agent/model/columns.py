@@ -60,6 +60,9 @@ class Shape:
     scope: str = ""
     instrument: Instrument = Instrument()  # frozen, without fields that are called
     version: str = ""
+    server: str = ""  #: host:port of a database that the configuration gives no alias
+    environment: str = ""  #: deployment.environment.name
+    sampled: float = 1.0  #: share of traces that head sampling keeps; 1 also where the sender does not say
 
 
 class Shapes(Protocol):
