@@ -59,7 +59,7 @@ class Parts:
     handle: int
     started: datetime = field(default_factory=now)
     last_round: Outcomes | None = None
-    store_error: str = ""
+    troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
     replayed: str = ""
     damage: str = ""  #: what was found broken at the start, and where it was set aside
     last_spans: datetime | None = None
@@ -140,16 +140,22 @@ class Agent:
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], name: str) -> None:
         """Do something again and again; a store that does not answer is said once and tried again."""
+        troubles = self._parts.troubles
         while True:
             started = monotonic()
             try:
                 await work()
-                self._parts.store_error = ""
+                troubles.pop(name, None)
             except (StoreError, OSError, StoreProblem) as problem:
-                what = str(problem).splitlines()[0]
-                if self._parts.store_error != what:
+                what = f"store did not answer during {name} ({str(problem).splitlines()[0]})"
+                if troubles.get(name) != what:
                     log.warning("store did not answer", extra={"fields": {"during": name, "what": what}})
-                self._parts.store_error = what
+                troubles[name] = what
+            except Exception as problem:  # one turn that fails must not be the last one
+                what = f"{name} failed ({type(problem).__name__}: {problem})"
+                if troubles.get(name) != what:
+                    log.exception("task failed", extra={"fields": {"task": name}})
+                troubles[name] = what
             await asyncio.sleep(max(0.05, seconds - (monotonic() - started)))
 
     async def _flush(self) -> None:
@@ -230,6 +236,7 @@ def status(parts: Parts) -> Status:
     )
     replayed = [_recording(row) for row in parts.store.sources() if row.source.startswith("recording/")]
     last = parts.last_round
+    why_not = "; ".join(filter(None, (parts.memory.intake.broken, *parts.troubles.values())))
     return Status(
         version=__version__,
         started=parts.started,
@@ -238,8 +245,8 @@ def status(parts: Parts) -> Status:
         collectors=(otlp, *replayed),
         journal_bytes=parts.memory.journal.bytes_held,
         journal_records=parts.memory.journal.records_held,
-        ready=not parts.store_error and not parts.memory.intake.broken,
-        why_not_ready=parts.store_error or parts.memory.intake.broken,
+        ready=not why_not,
+        why_not_ready=why_not,
         addresses=dict(parts.addresses),
         replayed=parts.replayed,
     )

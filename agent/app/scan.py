@@ -83,14 +83,14 @@ class Scan:
             return []
         return [
             {
-                "rule": rule.id,
-                "subject": subject.as_dict(),
-                "reason": verdict.reason.value if verdict.reason else "not_sent",
-                "missing": list(verdict.missing),
-                "learn": list(verdict.learn),
+                "rule": one.rule.id,
+                "subject": one.subject.as_dict(),
+                "reason": one.verdict.reason.value if one.verdict.reason else "not_sent",
+                "missing": list(one.verdict.missing),
+                "learn": list(one.verdict.learn),
             }
-            for rule, subject, verdict in self.last.verdicts
-            if verdict.outcome is Outcome.BLIND
+            for one in self.last.verdicts
+            if one.verdict.outcome is Outcome.BLIND
         ]
 
 

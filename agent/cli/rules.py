@@ -89,9 +89,9 @@ def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
     rounds = Rounds(store, [rule], declared_by(settings), thresholds=thresholds(settings))
     judged = rounds.judge(datetime.now(UTC) - settings.rounds.settle)
     store.close()
-    for _, subject, verdict in judged:
-        if not isinstance(subject, SubjectRef) and subject.ref == wanted:
-            click.echo(_told(verdict))
+    for one in judged:
+        if one.subject == wanted:
+            click.echo(_told(one.verdict))
             return 0
     click.echo(
         f"{rule.id} judges nothing called {wanted}. `seamwatch rules` lists rules; the Rule page its subjects.",

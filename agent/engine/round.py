@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from agent.engine.builders import BUILDERS
+from agent.engine.estate import Estate
 from agent.engine.joins import joins
-from agent.engine.subjects import BUILDERS, Estate
 from agent.model.declared import Declarations
 from agent.model.finding import Change, Finding, Judged, close, step
 from agent.model.rule import Hold, Rule
@@ -29,13 +30,24 @@ Told = Callable[[Finding, Change], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one rule says of one subject, with what a finding needs to know of it; the subject itself is let go."""
+
+    rule: Rule
+    subject: SubjectRef
+    verdict: Verdict
+    owner: str | None = None
+    critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Outcomes:
     """What one round found."""
 
     as_of: datetime
     counts: Mapping[tuple[str, Outcome], int]
     blind: Mapping[tuple[str, Reason], int]
-    verdicts: Sequence[tuple[Rule, SubjectRef, Verdict]]
+    verdicts: Sequence[Judgement]
     changes: Sequence[tuple[Finding, Change]]
     seconds: float
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -57,18 +69,28 @@ class Rounds:
         self._told = told or (lambda _finding, _change: None)
         self._configs = {rule.id: configured(rule, (thresholds or {}).get(rule.id, {})) for rule in rules}
 
-    def judge(self, as_of: datetime) -> list[tuple[Rule, Subject | SubjectRef, Verdict]]:
+    def judge(self, as_of: datetime) -> list[Judgement]:
         """Every verdict as of an instant; a rule that raises blinds itself, and no other."""
         estate = Estate(self._store, self._declared, as_of)
-        built: dict[type, list[Subject]] = {}
-        verdicts: list[tuple[Rule, Subject | SubjectRef, Verdict]] = []
+        by_type: dict[type, list[Rule]] = {}
         for rule in self._rules:
-            if rule.subject not in built:
-                build = BUILDERS.get(rule.subject)
-                built[rule.subject] = list(build(estate)) if build else []
-            config = self._configs[rule.id]
-            verdicts += [(rule, subject, _safely(rule, subject, config)) for subject in built[rule.subject]]
-        return verdicts
+            by_type.setdefault(rule.subject, []).append(rule)
+        judged: list[Judgement] = []
+        for kind, rules in by_type.items():
+            try:
+                subjects = list(BUILDERS[kind](estate))
+            except Exception as problem:  # what one kind of subject is made from must harm no other kind
+                log.exception("subjects not built", extra={"fields": {"kind": kind.__name__}})
+                judged += [Judgement(rule, _itself(rule), _raised(rule, kind.__name__, problem)) for rule in rules]
+                continue
+            judged += [self._judged(rule, subject) for rule in rules for subject in subjects]
+        order = {rule.id: number for number, rule in enumerate(self._rules)}
+        judged.sort(key=lambda one: order[one.rule.id])
+        return judged
+
+    def _judged(self, rule: Rule, subject: Subject) -> Judgement:
+        verdict = _safely(rule, subject, self._configs[rule.id])
+        return Judgement(rule, subject.ref, verdict, subject.owner, subject.critical)
 
     def run(self, as_of: datetime, *, elapsed: bool = False) -> Outcomes:
         """Judge, step and save. With `elapsed`, every wait before a finding opens counts as over."""
@@ -80,38 +102,37 @@ class Rounds:
         for alias in joins(self._store, as_of):
             self._store.add_alias(alias)
         judged = self.judge(as_of)
-        counts = Counter((rule.id, verdict.outcome) for rule, _, verdict in judged)
-        blind = Counter((rule.id, verdict.reason) for rule, _, verdict in judged if verdict.reason is not None)
+        counts = Counter((one.rule.id, one.verdict.outcome) for one in judged)
+        blind = Counter((one.rule.id, one.verdict.reason) for one in judged if one.verdict.reason is not None)
         changes = self._step(judged, as_of, elapsed=elapsed)
-        rows = [(rule.id, _ref(subject), verdict) for rule, subject, verdict in judged]
-        self._store.save_verdicts(as_of, rows, counts)
+        self._store.save_verdicts(as_of, [(one.rule.id, one.subject, one.verdict) for one in judged], counts)
         for finding, change in changes:
             self._told(finding, change)
-        errors = {rule.id: verdict.says for rule, _, verdict in judged if verdict.reason is Reason.ERROR}
-        plain = [(rule, _ref(subject), verdict) for rule, subject, verdict in judged]
-        return Outcomes(as_of, counts, blind, plain, changes, time.process_time() - started, errors)
+        errors = {one.rule.id: one.verdict.says for one in judged if one.verdict.reason is Reason.ERROR}
+        return Outcomes(as_of, counts, blind, judged, changes, time.process_time() - started, errors)
 
-    def _step(
-        self, judged: Sequence[tuple[Rule, Subject | SubjectRef, Verdict]], now: datetime, *, elapsed: bool
-    ) -> list[tuple[Finding, Change]]:
+    def _step(self, judged: Sequence[Judgement], now: datetime, *, elapsed: bool) -> list[tuple[Finding, Change]]:
         alive = {(finding.rule, finding.subject): finding for finding in self._store.findings()}
         attached = self._store.attached_at() or now
         steps: list[tuple[Finding, Change | None, datetime]] = []
         seen: set[tuple[str, SubjectRef]] = set()
-        for rule, subject, verdict in (*judged, *_about_rules(judged)):
-            key = (rule.id, _ref(subject))
+        own = {rule.id: _itself(rule) for rule in self._rules}
+        unseen = {one.rule.id for one in judged if one.subject == own[one.rule.id]}  # not built: nothing is gone
+        told_of = [one for one in judged if one.rule.id not in unseen]
+        for one in (*told_of, *_about_rules(judged)):
+            key = (one.rule.id, one.subject)
             seen.add(key)
             old = alive.get(key)
-            if old is None and verdict.outcome is not Outcome.FAILS:
+            if old is None and one.verdict.outcome is not Outcome.FAILS:
                 continue
-            told = _judged(rule, subject, verdict, old, attached=now - attached < ATTACH)
+            told = _told(one, old, attached=now - attached < ATTACH)
             if elapsed:
-                told = dataclasses.replace(told, hold=Hold(timedelta(0), rule.hold.before_resolved))
+                told = dataclasses.replace(told, hold=Hold(timedelta(0), one.rule.hold.before_resolved))
             new, change = step(old, told, now)
             if new is not None and new != old:
                 steps.append((new, change, now))
         for key, old in alive.items():
-            if key not in seen:
+            if key not in seen and old.rule not in unseen:
                 closed, change = close(old, now, "gone")
                 if change is not None:
                     steps.append((closed, change, now))
@@ -129,10 +150,6 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def _ref(subject: Subject | SubjectRef) -> SubjectRef:
-    return subject if isinstance(subject, SubjectRef) else subject.ref
 
 
 def configured(rule: Rule, changed: Mapping[str, Any]) -> Any:
@@ -158,45 +175,48 @@ def _safely(rule: Rule, subject: Subject, config: Any) -> Verdict:
         return rule.judge(subject, config)
     except Exception as problem:  # a rule is a plugin: whatever it raises must harm no other
         log.warning("rule raised", extra={"fields": {"rule": rule.id, "subject": str(subject.ref)}}, exc_info=True)
-        says = f"{rule.id} raised {type(problem).__name__} on {subject.ref}: {problem}"
-        learn = ("report this with `seamwatch explain`'s output",)
-        return Verdict(Outcome.BLIND, says, reason=Reason.ERROR, missing=("a working rule",), learn=learn)
+        return _raised(rule, str(subject.ref), problem)
 
 
-def _about_rules(
-    judged: Iterable[tuple[Rule, Subject | SubjectRef, Verdict]],
-) -> list[tuple[Rule, SubjectRef, Verdict]]:
+def _raised(rule: Rule, on: str, problem: Exception) -> Verdict:
+    says = f"{rule.id} raised {type(problem).__name__} on {on}: {problem}"
+    learn = ("report this with `seamwatch explain`'s output",)
+    return Verdict(Outcome.BLIND, says, reason=Reason.ERROR, missing=("a working rule",), learn=learn)
+
+
+def _itself(rule: Rule) -> SubjectRef:
+    return subject_of(source("rule", rule.id))
+
+
+def _about_rules(judged: Iterable[Judgement]) -> list[Judgement]:
     """A rule that raises is a finding about Seamwatch, one a rule."""
-    raised: dict[str, tuple[Rule, Verdict]] = {}
-    for rule, _, verdict in judged:
-        if verdict.reason is Reason.ERROR:
-            raised.setdefault(rule.id, (rule, verdict))
+    raised: dict[str, Judgement] = {}
+    for one in judged:
+        if one.verdict.reason is Reason.ERROR:
+            raised.setdefault(one.rule.id, one)
     return [
-        (rule, subject_of(source("rule", rule.id)), dataclasses.replace(verdict, outcome=Outcome.FAILS, reason=None))
-        for rule, verdict in raised.values()
+        Judgement(one.rule, _itself(one.rule), dataclasses.replace(one.verdict, outcome=Outcome.FAILS, reason=None))
+        for one in raised.values()
     ]
 
 
-def _judged(
-    rule: Rule, subject: Subject | SubjectRef, verdict: Verdict, old: Finding | None, *, attached: bool
-) -> Judged:
-    ref = _ref(subject)
-    critical = not isinstance(subject, SubjectRef) and subject.critical
+def _told(one: Judgement, old: Finding | None, *, attached: bool) -> Judged:
+    rule, verdict = one.rule, one.verdict
     evidence = verdict.evidence or rule.evidence
     severity = verdict.severity
     if severity is None:  # RULES §0: one step down where inferred, one up on a critical workflow
-        severity = rule.severity.step(int(evidence is Evidence.INFERRED) - int(critical))
-    if isinstance(subject, SubjectRef):
+        severity = rule.severity.step(int(evidence is Evidence.INFERRED) - int(one.critical))
+    if one.subject == _itself(rule):
         severity = Severity.MEDIUM
     return Judged(
-        fingerprint=old.fingerprint if old else fingerprint(rule.id, ref),
+        fingerprint=old.fingerprint if old else fingerprint(rule.id, one.subject),
         rule=rule.id,
-        subject=ref,
+        subject=one.subject,
         severity=severity,
         evidence=evidence,
         hold=rule.hold,
         verdict=verdict,
-        owner=None if isinstance(subject, SubjectRef) else subject.owner,
-        critical=critical,
+        owner=one.owner,
+        critical=one.critical,
         attached=attached,
     )

@@ -1,126 +1,16 @@
-"""Subjects as of an instant: everything that rules judge, assembled from the store in a handful of reads."""
+"""Subjects of traffic: deliveries, backlogs, tables, seams, workflows, from one instant of the estate."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from agent.engine.deadletters import SEARCHED, DeadLetterSearch
+from agent.engine.estate import GUARDED, Estate, Seen, Values, retention, text, whole
 from agent.model import subjects as s
-from agent.model.declared import Declarations
-from agent.model.facts import Column, Exemplar, ExemplarKind
-from agent.model.flush import Key
+from agent.model.facts import Column, ExemplarKind
 from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic, service, source
-from agent.store.store import SeamRow, Store
 
-Values = tuple[int, ...]
 NOTHING: Values = (0,) * len(Column)
-BACKLOG_SERIES = ("lag", "age_seconds", "committed", "produced", "members", "epoch")
-BACKLOG_SPAN = timedelta(minutes=75)
-_TRUTH = {"true": True, "false": False}
 _RELAYS = ("debezium", "outbox", "flyway", "liquibase", "alembic", "maxwell")
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One seam as the store knows it."""
-
-    key: SeamKey
-    first: datetime
-    attributes: Mapping[str, str]
-
-    def truth(self, name: str) -> bool | None:
-        """A capability of the instrument behind it, None when unknown."""
-        return _TRUTH.get(self.attributes.get(name, ""))
-
-    @property
-    def services(self) -> list[str]:
-        """The services whose spans told of it."""
-        return [name for name in self.attributes.get("service", "").split("|") if name]
-
-
-class Estate:
-    """Everything read once for one instant; each kind of subject is built from it on demand."""
-
-    def __init__(self, store: Store, declared: Declarations, as_of: datetime) -> None:
-        self._store, self.declared, self.as_of = store, declared, as_of
-
-    @cached_property
-    def rows(self) -> list[SeamRow]:
-        """Every seam and component that exists."""
-        return [row for row in self._store.seams() if row.first_seen <= self.as_of]
-
-    @cached_property
-    def seams(self) -> dict[str, list[Seen]]:
-        """Seams by kind."""
-        kinds: dict[str, list[Seen]] = defaultdict(list)
-        for row in self.rows:
-            if isinstance(row.key, SeamKey):
-                kinds[row.key.kind].append(Seen(row.key, row.first_seen, row.attributes))
-        return kinds
-
-    def _sums(self, span: timedelta) -> Mapping[Key, Values]:
-        return self._store.sums(self.as_of - span, self.as_of)
-
-    @cached_property
-    def day(self) -> Mapping[Key, Values]:
-        """Window columns summed over 24 hours."""
-        return self._sums(timedelta(days=1))
-
-    @cached_property
-    def week(self) -> Mapping[Key, Values]:
-        """Window columns summed over 7 days."""
-        return self._sums(timedelta(days=7))
-
-    @cached_property
-    def month(self) -> Mapping[Key, Values]:
-        """Window columns summed over 30 days."""
-        return self._sums(timedelta(days=30))
-
-    @cached_property
-    def settings(self) -> Mapping[Component, Mapping[str, str]]:
-        """Every setting in force."""
-        return self._store.settings_as_of(self.as_of)
-
-    @cached_property
-    def series(self) -> Mapping[tuple[SubjectRef, str], s.Series]:
-        """The backlog's measures over the longest lookback of its rules."""
-        return self._store.series_of(BACKLOG_SERIES, self.as_of - BACKLOG_SPAN, self.as_of)
-
-    @cached_property
-    def topics(self) -> list[Component]:
-        """Every topic that a seam, a broker or a declaration names."""
-        found = {seam.key.target for seam in self.seams["publishes"]} | {
-            seam.key.source for seam in self.seams["consumes"]
-        }
-        found |= {row.key for row in self.rows if isinstance(row.key, Component) and row.key.kind == "topic"}
-        return sorted(found)
-
-    def context(self, *components: Component, first: datetime | None = None) -> dict[str, object]:
-        """The fields that every subject shares."""
-        flows = self.declared.workflows_of(*components) if self.declared.workflows else ()
-        loss = next((v for c in components if (v := self.declared.declared(c, "loss_tolerant")) is not None), None)
-        return {
-            "as_of": self.as_of,
-            "observed_for": self.as_of - first if first else timedelta(0),
-            "owner": self.declared.owner_of(*components) if self.declared.loaded else None,
-            "workflows": flows,
-            "loss_tolerant": loss,
-        }
-
-    def exemplars(self, key: SeamKey, kind: ExemplarKind) -> Exemplar | None:
-        """One exemplar of a kind, or None."""
-        return next((kept for kept in self._store.exemplars(key) if kept.kind is kind), None)
-
-    def fired(self) -> Mapping[SubjectRef, set[str]]:
-        """Rules that opened findings in 90 days, by subject."""
-        since = self.as_of - timedelta(days=90)
-        found: dict[SubjectRef, set[str]] = defaultdict(set)
-        for finding in self._store.findings():
-            if finding.opened is not None and finding.opened >= since:
-                found[finding.subject].add(finding.rule)
-        return found
 
 
 def deliveries(estate: Estate) -> Iterable[s.Deliveries]:
@@ -144,24 +34,23 @@ def deliveries(estate: Estate) -> Iterable[s.Deliveries]:
             guarded=week[Column.GUARDED],
             interrupted=week[Column.INTERRUPTED],
             effects_visible=seen.truth("attaches_handler"),
-            retention=_retention(estate.settings.get(topic, {})),
-            idempotency=_text(estate.declared.declared(group, "idempotency")),
-            on_error=_text(estate.declared.declared(group, "on_error")),
+            sampled=seen.sampled,
+            operations=tuple(_operations(seen.attributes.get("writes", ""))),
+            retention=retention(estate.settings.get(topic, {})),
+            idempotency=text(estate.declared.declared(group, "idempotency")),
+            on_error=text(estate.declared.declared(group, "on_error")),
             dead_letters=search.of(group, topic, seen.attributes.get("dead_letters", "")),
             searched=SEARCHED,
             topics_listed=listed or estate.declared.loaded,
             connector=group.name.partition("/")[2].startswith("connect-"),
-            **estate.context(group, topic, *runs, first=seen.first),  # type: ignore[arg-type]  # Context's own fields
+            **estate.context(group, topic, *runs, first=seen.first, environment=seen.environment),  # type: ignore[arg-type]  # Context's own fields
         )
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _retention(settings: Mapping[str, str]) -> timedelta | None:
-    value = settings.get("retention.ms", "")
-    return timedelta(milliseconds=int(value)) if value.isdigit() else None
+def _operations(names: str) -> Iterable[s.Operation]:
+    """The side effects that a group was seen to have, as the aggregator names them."""
+    for name in (one for one in names.split("|") if one):
+        yield s.Operation(name.removesuffix(GUARDED), guarded=name.endswith(GUARDED))
 
 
 def backlogs(estate: Estate) -> Iterable[s.Backlog]:
@@ -175,7 +64,6 @@ def backlogs(estate: Estate) -> Iterable[s.Backlog]:
             continue
         group, topic = Component("group", ref.name), Component("topic", dict(ref.labels)["topic"])
         settings = estate.settings.get(topic, {})
-        partitions = settings.get("partitions", "")
         yield s.Backlog(
             group=group,
             topic=topic,
@@ -185,11 +73,17 @@ def backlogs(estate: Estate) -> Iterable[s.Backlog]:
             produced=series.get("produced", s.NO_SERIES),
             members=series.get("members", s.NO_SERIES),
             epochs=series.get("epoch", s.NO_SERIES),
-            partitions=int(partitions) if partitions.isdigit() else None,
+            partitions=whole(settings.get("partitions")),
             state=estate.settings.get(group, {}).get("state"),
-            retention=_retention(settings),
+            retention=retention(settings),
+            behind=estate.behind(ref) if _rises(series["lag"]) else {},
             **estate.context(group, topic, first=firsts.get(ref)),  # type: ignore[arg-type]  # Context's own fields
         )
+
+
+def _rises(lag: s.Series) -> bool:
+    """Partitions are told only of a backlog that may be failing: reading them costs a query each."""
+    return len(lag) > 1 and lag.values[-1] > lag.values[0]
 
 
 def tables(estate: Estate) -> Iterable[s.Table]:
@@ -203,13 +97,29 @@ def tables(estate: Estate) -> Iterable[s.Table]:
         if table.kind != "table":
             continue
         first = min(seen.first for seen in (*writers, *readers))
-        several = len(writers) > 1
-        yield s.Table(
-            table=table,
-            writers=tuple(_user(estate, seen, seen.key.source, evidence=several) for seen in writers),
-            readers=tuple(_user(estate, seen, seen.key.target, evidence=False) for seen in readers),
-            **estate.context(table, first=first),  # type: ignore[arg-type]  # Context's own fields
-        )
+        for server in _servers([*writers, *readers]):
+            here, there = _at(writers, server), _at(readers, server)
+            several = len(here) > 1
+            yield s.Table(
+                table=table,
+                server=server,
+                writers=tuple(_user(estate, seen, seen.key.source, evidence=several) for seen in here),
+                readers=tuple(_user(estate, seen, seen.key.target, evidence=False) for seen in there),
+                **estate.context(table, first=first),  # type: ignore[arg-type]  # Context's own fields
+            )
+
+
+def _servers(users: list[Seen]) -> list[str]:
+    """The servers that have a table of this name; users that do not tell theirs use the only one, or one unknown."""
+    known = sorted({server for seen in users for server in seen.servers})
+    untold = any(not seen.servers for seen in users)
+    return [*known, ""] if untold and len(known) != 1 else known
+
+
+def _at(users: list[Seen], server: str) -> list[Seen]:
+    """Who uses the table on one server."""
+    alone = len(_servers(users)) <= 1
+    return [seen for seen in users if server in seen.servers or (not seen.servers and (alone or not server))]
 
 
 def _user(estate: Estate, seen: Seen, component: Component, *, evidence: bool) -> s.TableUser:
@@ -231,11 +141,16 @@ def seams(estate: Estate) -> Iterable[s.Seam]:
         for name in seen.services:
             consumers[name].append(seen)
     serving = {row.key.name.split(" ")[0] for row in estate.rows if isinstance(row.key, Component)}
+    calls = _Calls(estate)
     for seen in (seen for found in estate.seams.values() for seen in found):
         key, sums = seen.key, estate.day.get(seen.key, NOTHING)
-        if key.kind == "calls" and key.target.kind == "service" and not sums[Column.COUNT]:
-            continue  # every call's other side was seen: they stand at the callee's route
-        mine = consumers.get(key.source.name, []) if key.kind == "publishes" else []
+        mine = consumers.get(key.source.name, []) if key.kind in ("publishes", "calls") else []
+        if key.kind == "calls" and key.target.kind == "service":
+            sums, peer = calls.to_service(key, sums)
+            if not sums[Column.COUNT] and not sums[Column.DETACHED]:
+                continue  # every call's other side was seen: they stand at the callee's route
+        else:
+            peer = key.source in published if key.kind == "consumes" else sums[Column.PAIRED] > 0
         yield s.Seam(
             key=key,
             count=sums[Column.COUNT],
@@ -245,13 +160,50 @@ def seams(estate: Estate) -> Iterable[s.Seam]:
             roots=sums[Column.ROOTS],
             linked=sums[Column.PAIRED] if key.kind == "calls" else sums[Column.LINKED],
             paired=sums[Column.PAIRED],
-            detached=sums[Column.DETACHED] if key.kind == "publishes" else None,
-            peer_instrumented=key.source in published if key.kind == "consumes" else sums[Column.PAIRED] > 0,
+            detached=sums[Column.DETACHED] if key.kind == "publishes" or mine else None,
+            peer_instrumented=peer,
             keeps_context=_all(consumer.truth("keeps_context") for consumer in mine),
             carries_context=seen.truth("carries_context"),
             entry_point=True if key.kind == "publishes" and not mine and key.source.name not in serving else None,
-            **estate.context(key.source, key.target, first=seen.first),  # type: ignore[arg-type]  # Context's fields
+            sampled=seen.sampled,
+            **estate.context(key.source, key.target, first=seen.first, environment=seen.environment),  # type: ignore[arg-type]  # Context's fields
         )
+
+
+class _Calls:
+    """Calls whose other side was not seen, beside the roots that their callee has: together they are a lost context.
+
+    Roots alone are entry points (a browser calls), calls alone are a callee that sends no spans.
+    """
+
+    def __init__(self, estate: Estate) -> None:
+        self._roots: Counter[str] = Counter()
+        self._paired: Counter[tuple[str, str]] = Counter()
+        routes = (row.key for row in estate.rows if isinstance(row.key, Component) and row.key.kind == "route")
+        self._serving = {route.name.split(" ")[0] for route in routes}
+        for key, sums in estate.day.items():
+            if isinstance(key, Component) and key.kind == "route":
+                self._roots[key.name.split(" ")[0]] += sums[Column.ROOTS]
+            elif isinstance(key, SeamKey) and key.kind == "calls" and key.target.kind == "route":
+                self._paired[key.source.name, key.target.name.split(" ")[0]] += sums[Column.PAIRED]
+
+    def to_service(self, key: SeamKey, sums: Values) -> tuple[Values, bool]:
+        """The seam's day with what its callee's routes tell of it; and whether the callee sends spans."""
+        callee = self._callee(key.target.name)
+        paired = self._paired[key.source.name, callee]
+        alone = max(0, sums[Column.COUNT])
+        if not alone and not sums[Column.DETACHED]:
+            return NOTHING, False
+        values = list(sums)
+        values[Column.ROOTS] = min(alone, self._roots[callee])
+        values[Column.PAIRED] = paired
+        values[Column.COUNT] = alone + paired
+        return tuple(values), callee in self._serving
+
+    def _callee(self, name: str) -> str:
+        """The service at an address: what an alias says, or the one that is called as the host is."""
+        host = name.partition(":")[0]
+        return next((one for one in (name, host, host.partition(".")[0]) if one in self._serving), name)
 
 
 def _count(estate: Estate, key: SeamKey) -> int:
@@ -280,12 +232,3 @@ def _belongs(subject: SubjectRef, parts: set[str]) -> bool:
     if subject.kind == "seam":
         return any(value in parts for _, value in subject.labels)
     return f"{subject.kind}:{subject.name}" in parts
-
-
-BUILDERS: Mapping[type, Callable[[Estate], Iterable[s.Subject]]] = {
-    s.Deliveries: deliveries,
-    s.Backlog: backlogs,
-    s.Table: tables,
-    s.Seam: seams,
-    s.Workflow: workflows,
-}

@@ -239,6 +239,13 @@ def subject_of(component: Component, labels: Iterable[tuple[str, str]] = ()) -> 
     return SubjectRef(component.kind, component.name, tuple(sorted(labels)))
 
 
+def table_on(table: Component, server: str = "") -> SubjectRef:
+    """A table; host and port (`server` is `host:port`) are labels until the configuration gives them an alias."""
+    host, _, port = server.rpartition(":")
+    labels = [("host", clean(host or port)), *([("port", clean(port))] if host else [])] if server else []
+    return subject_of(table, labels)
+
+
 def group_on_topic(read: Component, by: Component) -> SubjectRef:
     """The subject of the lag, idempotency and dead-letter rules: a group with its topic."""
     return SubjectRef("group", by.name, (("topic", read.name),))

@@ -12,7 +12,17 @@ from agent.model.declared import Team as DeclaredTeam
 from agent.model.declared import Workflow as DeclaredWorkflow
 from agent.model.facts import Exemplar, Run
 from agent.model.histogram import EMPTY, Histogram
-from agent.model.seam import ESTATE, Component, SeamKey, SubjectRef, group_on_topic, subject_of, team, workflow
+from agent.model.seam import (
+    ESTATE,
+    Component,
+    SeamKey,
+    SubjectRef,
+    group_on_topic,
+    subject_of,
+    table_on,
+    team,
+    workflow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Seam(Context):
     """One seam and its traffic over the rule's lookback."""
 
     key: SeamKey
-    count: int = 0
+    count: int = 0  #: of a call to a service: all calls to it, also those whose other side was seen at its routes
     errors: int = 0
     retries: int = 0
     duplicates: int = 0
@@ -197,13 +207,14 @@ class Table(Context):
     """One table with its writers and readers."""
 
     table: Component
+    server: str = ""  #: `host:port`, where the configuration gives it no alias and the spans tell it
     writers: tuple[TableUser, ...] = ()
     readers: tuple[TableUser, ...] = ()
 
     @property
     def ref(self) -> SubjectRef:
-        """Its identity."""
-        return subject_of(self.table)
+        """Its identity: two servers may have a table of one name."""
+        return table_on(self.table, self.server)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

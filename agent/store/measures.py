@@ -123,6 +123,27 @@ def series(
     return {place: _joined(sorted(one, key=lambda part: part[0])) for place, one in found.items()}
 
 
+def last_values(
+    connection: Connection, subjects: Sequence[int], prefix: str, start: datetime, end: datetime
+) -> dict[str, float]:
+    """The newest value within [start, end] of each measure of some subjects whose name begins with a prefix."""
+    low, high = start.timestamp(), end.timestamp()
+    table = schema.measures
+    first = int(low) // DAY * DAY
+    beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    newest: dict[str, tuple[float, float]] = {}
+    for subject in subjects:
+        where = (table.c.subject == subject, table.c.name >= prefix, table.c.name < beyond, table.c.day >= first)
+        for row in connection.execute(select(table.c.name, table.c.day, table.c.chunk).where(*where)):
+            seconds, values = chunks.read(bytes(row.chunk))
+            times = seconds + row.day
+            kept = (times >= low) & (times <= high)
+            if kept.any():
+                told = (float(times[kept][-1]), float(values[kept][-1]))
+                newest[row.name] = max(newest.get(row.name, told), told)
+    return {name: value for name, (_, value) in newest.items()}
+
+
 def _joined(days: Sequence[tuple[int, Any, Any]]) -> Series:
     times = tuple(float(at) for _, part, _ in days for at in part.tolist())
     return Series(times, tuple(value for _, _, part in days for value in part.tolist()))

@@ -235,6 +235,12 @@ class Store(Judgements):
             series[place] = measures.merged(series[place], one) if place in series else one
         return series
 
+    def last_values(self, subject: SubjectRef, prefix: str, start: datetime, end: datetime) -> dict[str, float]:
+        """The newest value within [start, end] of each measure of a subject whose name begins with a prefix."""
+        with self.database.read() as connection:
+            ids = [number for number, known in self._subjects.of(connection).items() if known == subject]
+            return measures.last_values(connection, ids, prefix, start, end)
+
     def setting(self, component: Component, name: str, as_of: datetime) -> str | None:
         """One setting in force at an instant; None where it was unset or not seen."""
         with self.database.read() as connection:

@@ -75,7 +75,7 @@ class Overview:
         """The first seam of each subject that its marks come from."""
         found: dict[SubjectRef, SeamView] = {}
         for view in self.seams:
-            for subject in subjects_of(view.key):
+            for subject in (*subjects_of(view.key), *(one.finding.subject for one in view.findings)):
                 found.setdefault(subject, view)
         return found
 
@@ -87,6 +87,7 @@ class _Fixed:
     subjects: tuple[SubjectRef, ...]
     name: str
     paradigm: str
+    table: str
 
 
 @dataclass(slots=True)
@@ -162,13 +163,17 @@ class Overviews:
         for view in views:
             by_subject[view.finding.subject].append(view)
         sums, judged = self._store.sums(now - DAY, now), self._judged()
+        tables: dict[str, list[SubjectRef]] = defaultdict(list)
+        for subject in {*judged, *by_subject}:
+            if subject.kind == "table" and subject.labels:
+                tables[subject.name].append(subject)
         rows = []
         for row in self._store.seams():
             if isinstance(row.key, SeamKey):
                 values = sums.get(row.key, ())
-                if row.key.kind == "calls" and row.key.target.kind == "service" and not any(values[:1]):
-                    continue  # its calls stand at the callee's route
-                rows.append(self._row(row, row.key, values, by_subject, judged))
+                if _elsewhere(row.key, values) and row.key.subject not in by_subject:
+                    continue
+                rows.append(self._row(row, row.key, values, by_subject, judged, tables))
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
         counts = Counter(row.mark for row in rows)
@@ -192,15 +197,33 @@ class Overviews:
         values: tuple[int, ...],
         findings: Mapping[SubjectRef, list[FindingView]],
         judged: Mapping[SubjectRef, _Judged],
+        tables: Mapping[str, list[SubjectRef]],
     ) -> SeamView:
         fixed = self._fixed.get(key)
         if fixed is None:
-            fixed = self._fixed[key] = _Fixed(subjects_of(key), seam_name(key), key.paradigm or "batch")
-        mine = [view for subject in fixed.subjects for view in findings.get(subject, ())] if findings else ()
-        told = [one for subject in fixed.subjects if (one := judged.get(subject))]
+            ends = (end for end in (key.source, key.target) if end.kind == "table")
+            table = next((end.name for end in ends), "")
+            fixed = self._fixed[key] = _Fixed(subjects_of(key), seam_name(key), key.paradigm or "batch", table)
+        subjects = fixed.subjects
+        if fixed.table and fixed.table in tables:
+            subjects = (*subjects, *(one for one in tables[fixed.table] if _is_at(one, row.attributes)))
+        mine = [view for subject in subjects for view in findings.get(subject, ())] if findings else ()
+        told = [one for subject in subjects if (one := judged.get(subject))]
         meets, blind = sum(one.meets for one in told), sum(one.blind for one in told)
         mark = _loudest(mine) or ("good" if meets and not blind else "blind")
         return SeamView(row, key, fixed.name, values, fixed.paradigm, mark, tuple(mine), meets, blind)
+
+
+def _elsewhere(key: SeamKey, values: tuple[int, ...]) -> bool:
+    """Calls to a service whose other side was seen: they stand at the callee's routes."""
+    return key.kind == "calls" and key.target.kind == "service" and not any(values[:1])
+
+
+def _is_at(table: SubjectRef, attributes: Mapping[str, str]) -> bool:
+    """A seam that tells its servers belongs to the tables on these; one that does not, to all of the name."""
+    servers = attributes.get("server", "")
+    labels = dict(table.labels)
+    return not servers or f"{labels.get('host', '')}:{labels.get('port', '')}" in servers.split("|")
 
 
 def _loudest(views: Sequence[FindingView]) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from agent.measure.statistics import wilson
 from agent.model.rule import SLOW, rule
 from agent.model.subjects import Seam
-from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Severity, Verdict, fails_when
+from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Outcome, Reason, Severity, Verdict, fails_when
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ def broken_propagation(seam: Seam, cfg: Config) -> Verdict:
     """Spans start new traces, with neither a parent nor a link."""
     if seam.key.kind == "publishes":
         return _dropped_inside(seam, cfg)
+    found = _cut_between(seam, cfg)
+    if seam.key.kind == "calls" and seam.detached and found.outcome is not Outcome.FAILS:
+        inside = _dropped_inside(seam, cfg)
+        return inside if inside.outcome is Outcome.FAILS else found
+    return found
+
+
+def _cut_between(seam: Seam, cfg: Config) -> Verdict:
+    """Arriving spans that have lost what the other side sent along."""
     spans = seam.roots + seam.linked
     return fails_when(
         OnlyIf("a seam that carries a trace", seam.key.kind in ("consumes", "calls")),
@@ -63,6 +72,7 @@ def broken_propagation(seam: Seam, cfg: Config) -> Verdict:
 def _dropped_inside(seam: Seam, cfg: Config) -> Verdict:
     """Outgoing roots in a service whose instrumentation would have kept the context: someone dropped it."""
     detached = min(seam.detached or 0, seam.count)
+    what = "messages" if seam.key.kind == "publishes" else "requests"
     return fails_when(
         OnlyIf("a service with something traced before it", seam.entry_point is not True),
         Need(
@@ -83,7 +93,7 @@ def _dropped_inside(seam: Seam, cfg: Config) -> Verdict:
             learn="declare what starts this service, or send the spans of what it consumes",
         ),
         _bound("lower bound of the share of detached spans", detached, seam.count, cfg),
-        says=f"{_share(detached, seam.count)} messages that {seam.key.source.name} sends to {seam.key.target.name} "
+        says=f"{_share(detached, seam.count)} {what} that {seam.key.source.name} sends to {seam.key.target.name} "
         f"lose the trace inside it.",
         meets=f"Traces pass through {seam.key.source.name} to {seam.key.target.name}.",
         severity=Severity.LOW,

@@ -1,0 +1,184 @@
+"""One instant of the estate: everything that subjects are made from, read once and on demand."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from agent.model import subjects as s
+from agent.model.declared import Declarations
+from agent.model.facts import Exemplar, ExemplarKind, Run
+from agent.model.flush import Key
+from agent.model.seam import Component, SeamKey, SubjectRef
+from agent.store.store import SeamRow, SourceRow, Store
+
+Values = tuple[int, ...]
+BACKLOG_SERIES = ("lag", "age_seconds", "committed", "produced", "members", "epoch")
+BACKLOG_SPAN = timedelta(minutes=75)
+RUNS_SPAN = timedelta(days=35)
+GUARDED = " (guarded)"  #: ends the name of a side effect that may be repeated
+_TRUTH = {"true": True, "false": False}
+_MOST_MILLIS = 100 * 365 * 86_400_000  #: a hundred years; Kafka writes "for ever" as -1 or the largest number
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One seam as the store knows it."""
+
+    key: SeamKey
+    first: datetime
+    attributes: Mapping[str, str]
+
+    def truth(self, name: str) -> bool | None:
+        """A capability of the instrument behind it, None when unknown."""
+        return _TRUTH.get(self.attributes.get(name, ""))
+
+    @property
+    def servers(self) -> list[str]:
+        """`host:port` of the databases behind it, where they have no alias."""
+        return [name for name in self.attributes.get("server", "").split("|") if name]
+
+    @property
+    def sampled(self) -> float | None:
+        """The lowest share of traces that head sampling keeps; None where every sender keeps all, or none says."""
+        return min((float(share) for share in self.attributes.get("sampled", "").split("|") if share), default=None)
+
+    @property
+    def environment(self) -> str:
+        """Where it runs, if all of it runs in one."""
+        name = self.attributes.get("environment", "")
+        return "" if "|" in name else name
+
+    @property
+    def services(self) -> list[str]:
+        """The services whose spans told of it."""
+        return [name for name in self.attributes.get("service", "").split("|") if name]
+
+
+class Estate:
+    """Everything read once for one instant; each kind of subject is built from it on demand."""
+
+    def __init__(self, store: Store, declared: Declarations, as_of: datetime) -> None:
+        self._store, self.declared, self.as_of = store, declared, as_of
+
+    @cached_property
+    def rows(self) -> list[SeamRow]:
+        """Every seam and component that exists."""
+        return [row for row in self._store.seams() if row.first_seen <= self.as_of]
+
+    @cached_property
+    def seams(self) -> dict[str, list[Seen]]:
+        """Seams by kind."""
+        kinds: dict[str, list[Seen]] = defaultdict(list)
+        for row in self.rows:
+            if isinstance(row.key, SeamKey):
+                kinds[row.key.kind].append(Seen(row.key, row.first_seen, row.attributes))
+        return kinds
+
+    def _sums(self, span: timedelta) -> Mapping[Key, Values]:
+        return self._store.sums(self.as_of - span, self.as_of)
+
+    @cached_property
+    def day(self) -> Mapping[Key, Values]:
+        """Window columns summed over 24 hours."""
+        return self._sums(timedelta(days=1))
+
+    @cached_property
+    def week(self) -> Mapping[Key, Values]:
+        """Window columns summed over 7 days."""
+        return self._sums(timedelta(days=7))
+
+    @cached_property
+    def month(self) -> Mapping[Key, Values]:
+        """Window columns summed over 30 days."""
+        return self._sums(timedelta(days=30))
+
+    @cached_property
+    def settings(self) -> Mapping[Component, Mapping[str, str]]:
+        """Every setting in force."""
+        return self._store.settings_as_of(self.as_of)
+
+    @cached_property
+    def series(self) -> Mapping[tuple[SubjectRef, str], s.Series]:
+        """The backlog's measures over the longest lookback of its rules."""
+        return self._store.series_of(BACKLOG_SERIES, self.as_of - BACKLOG_SPAN, self.as_of)
+
+    @cached_property
+    def produced(self) -> Mapping[Component, s.Series]:
+        """What was written to each topic, as its broker counts."""
+        return {
+            Component("topic", subject.name): one
+            for (subject, name), one in self.series.items()
+            if name == "produced" and subject.kind == "topic"
+        }
+
+    @cached_property
+    def topics(self) -> list[Component]:
+        """Every topic that a seam, a broker or a declaration names."""
+        found = {seam.key.target for seam in self.seams["publishes"]} | {
+            seam.key.source for seam in self.seams["consumes"]
+        }
+        found |= {row.key for row in self.rows if isinstance(row.key, Component) and row.key.kind == "topic"}
+        return sorted(found)
+
+    def context(
+        self, *components: Component, first: datetime | None = None, environment: str = ""
+    ) -> dict[str, object]:
+        """The fields that every subject shares."""
+        flows = self.declared.workflows_of(*components) if self.declared.workflows else ()
+        loss = next((v for c in components if (v := self.declared.declared(c, "loss_tolerant")) is not None), None)
+        return {
+            "as_of": self.as_of,
+            "observed_for": self.as_of - first if first else timedelta(0),
+            "owner": self.declared.owner_of(*components) if self.declared.loaded else None,
+            "workflows": flows,
+            "loss_tolerant": loss,
+            "environment": next((str(v) for c in components if (v := self.declared.declared(c, "environment"))), None)
+            or environment
+            or None,
+        }
+
+    def runs(self, job: Component) -> tuple[Run, ...]:
+        """The runs of a job in 35 days, oldest first."""
+        return tuple(self._store.runs_of(job, self.as_of - RUNS_SPAN))
+
+    @cached_property
+    def sources(self) -> list[SourceRow]:
+        """Every source of facts."""
+        return self._store.sources()
+
+    def behind(self, subject: SubjectRef) -> Mapping[str, int]:
+        """Lag by partition at the last look."""
+        found = self._store.last_values(subject, "behind:", self.as_of - timedelta(minutes=15), self.as_of)
+        return {name.removeprefix("behind:"): int(value) for name, value in found.items()}
+
+    def exemplars(self, key: SeamKey, kind: ExemplarKind) -> Exemplar | None:
+        """One exemplar of a kind, or None."""
+        return next((kept for kept in self._store.exemplars(key) if kept.kind is kind), None)
+
+    def fired(self) -> Mapping[SubjectRef, set[str]]:
+        """Rules that opened findings in 90 days, by subject."""
+        since = self.as_of - timedelta(days=90)
+        found: dict[SubjectRef, set[str]] = defaultdict(set)
+        for finding in self._store.findings():
+            if finding.opened is not None and finding.opened >= since:
+                found[finding.subject].add(finding.rule)
+        return found
+
+
+def retention(settings: Mapping[str, str]) -> timedelta | None:
+    """How long a topic keeps its records; None where that was not seen, or where it keeps them for ever."""
+    value = settings.get("retention.ms", "")
+    millis = int(value) if value.isascii() and value.isdigit() else -1
+    return timedelta(milliseconds=millis) if 0 <= millis < _MOST_MILLIS else None
+
+
+def whole(text: str | None) -> int | None:
+    """A count as a setting tells it, or None."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def text(value: object) -> str | None:
+    """A declared text, or None."""
+    return value if isinstance(value, str) else None

@@ -1,0 +1,182 @@
+"""Subjects of the inventory: routes, jobs, connectors, contracts, topics, teams, sources, the estate itself."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from agent.engine.estate import Estate, Values, whole
+from agent.engine.estate import text as told
+from agent.model import subjects as s
+from agent.model.facts import Column
+from agent.model.seam import ESTATE, Component, SeamKey, service, source, team
+
+NOTHING: Values = (0,) * len(Column)
+_CONNECTOR_OWN = ("type", "state", "topics_seen", "tasks", "tasks_failed")
+
+
+def _of_kind(estate: Estate, kind: str) -> Iterator[tuple[Component, datetime]]:
+    """Components of a kind, with when they were first seen."""
+    for row in estate.rows:
+        if isinstance(row.key, Component) and row.key.kind == kind:
+            yield row.key, row.first_seen
+
+
+def _seconds(value: object) -> timedelta | None:
+    return timedelta(seconds=float(value)) if isinstance(value, int | float) else None
+
+
+def routes(estate: Estate) -> Iterable[s.Route]:
+    """Each route of a service or gateway with its callers, over 24 hours."""
+    callers: dict[Component, list[Component]] = defaultdict(list)
+    retries: Counter[Component] = Counter()
+    for seen in estate.seams["calls"]:
+        callers[seen.key.target].append(seen.key.source)
+        retries[seen.key.target] += estate.day.get(seen.key, NOTHING)[Column.RETRIES]
+    for route, first in _of_kind(estate, "route"):
+        sums, settings = estate.day.get(route, NOTHING), estate.settings.get(route, {})
+        timeout = settings.get("timeout_seconds.read")
+        yield s.Route(
+            route=route,
+            count=sums[Column.COUNT],
+            errors=sums[Column.ERRORS],
+            retries=retries[route],
+            callers=tuple(sorted(callers[route])),
+            timeout=timedelta(seconds=float(timeout)) if timeout else None,
+            **estate.context(route, service(route.name.split(" ")[0]), first=first),  # type: ignore[arg-type]  # Context's own fields
+        )
+
+
+def jobs(estate: Estate) -> Iterable[s.Job]:
+    """Each job that ran, or that is declared, with its runs of 35 days."""
+    firsts = dict(_of_kind(estate, "job"))
+    named = (Component.parse(facts.component) for facts in estate.declared.components if _is_one(facts.component))
+    for job in sorted({*firsts, *(one for one in named if one.kind == "job")}):
+        about = partial(estate.declared.declared, job)
+        yield s.Job(
+            job=job,
+            runs=estate.runs(job),
+            schedule=told(about("schedule")),
+            timezone=told(about("timezone")),
+            grace=_seconds(about("grace_seconds")),
+            window=_seconds(about("window_seconds")),
+            **estate.context(job, first=firsts.get(job)),  # type: ignore[arg-type]  # Context's own fields
+        )
+
+
+def _is_one(pattern: str) -> bool:
+    return "*" not in pattern and ":" in pattern
+
+
+def connectors(estate: Estate) -> Iterable[s.Connector]:
+    """Each connector with its settings as they are masked in the store."""
+    for connector, first in _of_kind(estate, "connector"):
+        found = estate.settings.get(connector, {})
+        cluster = connector.name.partition("/")[0]
+        topics = found.get("topics_seen")
+        names = None if topics is None else [name for name in topics.split(",") if name]
+        yield s.Connector(
+            connector=connector,
+            type=found.get("type"),
+            state=found.get("state"),
+            settings={name: value for name, value in found.items() if not _own(name)},
+            topics=None if names is None else tuple(Component("topic", f"{cluster}/{name}") for name in names),
+            failed_tasks=whole(found.get("tasks_failed")),
+            **estate.context(connector, first=first),  # type: ignore[arg-type]  # Context's own fields
+        )
+
+
+def _own(name: str) -> bool:
+    return name in _CONNECTOR_OWN or (name.startswith("task.") and name.endswith(".state"))
+
+
+def contracts(estate: Estate) -> Iterable[s.Contract]:
+    """Each schema subject with its versions, and who writes and reads the topic that it is named after."""
+    by_topic = _topic_ends(estate)
+    for contract, first in _of_kind(estate, "subject"):
+        found = estate.settings.get(contract, {})
+        inherited, versions = found.get("compatibility_inherited"), found.get("versions")
+        bare = contract.name.partition("/")[2].removesuffix("-value").removesuffix("-key")
+        writers, readers = by_topic.get(bare, (set(), set()))
+        yield s.Contract(
+            contract=contract,
+            compatibility=found.get("compatibility"),
+            inherited=None if inherited is None else inherited == "true",
+            versions=None if versions is None else tuple(number for number in versions.split(",") if number),
+            writers=tuple(sorted(writers)),
+            readers=tuple(sorted(readers)),
+            **estate.context(contract, first=first),  # type: ignore[arg-type]  # Context's own fields
+        )
+
+
+def _topic_ends(estate: Estate) -> Mapping[str, tuple[set[Component], set[Component]]]:
+    """Writers and readers by the topic's name without its cluster: TopicNameStrategy, the default of registries."""
+    found: dict[str, tuple[set[Component], set[Component]]] = defaultdict(lambda: (set(), set()))
+    for seen in estate.seams["publishes"]:
+        found[seen.key.target.name.partition("/")[2]][0].add(seen.key.source)
+    for seen in estate.seams["consumes"]:
+        found[seen.key.source.name.partition("/")[2]][1].add(seen.key.target)
+    return found
+
+
+def topics(estate: Estate) -> Iterable[s.Topic]:
+    """Each topic with who writes and reads it."""
+    writers: dict[Component, set[Component]] = defaultdict(set)
+    readers: dict[Component, set[Component]] = defaultdict(set)
+    firsts = dict(_of_kind(estate, "topic"))
+    for seen in estate.seams["publishes"]:
+        writers[seen.key.target].add(seen.key.source)
+        firsts[seen.key.target] = min(seen.first, firsts.get(seen.key.target, seen.first))
+    for seen in estate.seams["consumes"]:
+        readers[seen.key.source].add(seen.key.target)
+        firsts[seen.key.source] = min(seen.first, firsts.get(seen.key.source, seen.first))
+    for topic in estate.topics:
+        settings = estate.settings.get(topic, {})
+        yield s.Topic(
+            topic=topic,
+            partitions=whole(settings.get("partitions")),
+            settings=dict(settings),
+            producers=tuple(sorted(writers[topic])),
+            groups=tuple(sorted(readers[topic])),
+            produced=estate.produced.get(topic, s.NO_SERIES),
+            **estate.context(topic, first=firsts.get(topic)),  # type: ignore[arg-type]  # Context's own fields
+        )
+
+
+def teams(estate: Estate) -> Iterable[s.Team]:
+    """Each declared team with what is declared to be its own."""
+    owned: dict[str, list[Component]] = defaultdict(list)
+    for facts in estate.declared.components:
+        if facts.owner and _is_one(facts.component):
+            owned[facts.owner].append(Component.parse(facts.component))
+    for one in estate.declared.teams:
+        owns = tuple(sorted(owned[one.name]))
+        yield s.Team(declared=one, owns=owns, **estate.context(team(one.name)))  # type: ignore[arg-type]  # Context's own fields
+
+
+def sources(estate: Estate) -> Iterable[s.Source]:
+    """Each source of facts and when it was last heard."""
+    for row in estate.sources:
+        kind, _, name = row.source.partition("/")
+        one = source(kind, name or "-")
+        yield s.Source(
+            source=one,
+            last_success=row.last_success,
+            last_fact=row.last_fact,
+            facts=sum(number for verb, number in row.counters.items() if verb.startswith("received")),
+            **estate.context(one),  # type: ignore[arg-type]  # Context's own fields
+        )
+
+
+def estates(estate: Estate) -> Iterable[s.Estate]:
+    """The one estate."""
+    seams = [row for row in estate.rows if isinstance(row.key, SeamKey)]
+    kinds = Counter(row.key.kind for row in estate.rows if isinstance(row.key, Component))
+    mapped = sum(1 for flow in estate.declared.workflows if flow.seams)
+    first = min((row.first_seen for row in estate.rows), default=None)
+    yield s.Estate(
+        seams=len(seams),
+        workflows_mapped=mapped,
+        components=dict(kinds),
+        **estate.context(ESTATE, first=first),  # type: ignore[arg-type]  # Context's own fields
+    )
