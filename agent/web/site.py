@@ -72,7 +72,10 @@ def _errors(app: FastAPI, frame: Frame) -> None:
     def answer(request: Request, code: int, headline: str, what: str) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": headline, "what": what}, code)
-        return frame.page(request, "error.html", headline, status_code=code, what=what)
+        try:
+            return frame.page(request, "error.html", headline, status_code=code, what=what)
+        except StoreProblem:
+            return frame.bare(request, "error.html", headline, code, what=what)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, problem: Exception) -> Response:
@@ -93,4 +96,4 @@ def _errors(app: FastAPI, frame: Frame) -> None:
         what = "The store does not answer. Traces are still taken, and kept in the journal. Try again in a moment."
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": "store unreachable", "what": what}, 503)
-        return PlainTextResponse(what + "\n", 503)
+        return frame.last_known(request, what)
