@@ -89,13 +89,9 @@ def figures(page: SeamPage, all_of: Seen, words: str) -> Sequence[Figure]:
         if all_of.identified
         else Figure("Read twice" if event else "Seen twice", UNSEEN)
     )
-    part = share(all_of.failed, all_of.crossed)
-    failed = Figure(
-        f"Failed, {words}",
-        count(all_of.failed),
-        f"{part} of {count(all_of.crossed)}" if part else "",
-        all_of.failed > 0,
-    )
+    part = f"{share(all_of.failed, all_of.crossed)} " if all_of.failed else ""
+    whole = f"{part}of {count(all_of.crossed)}" if all_of.crossed else ""
+    failed = Figure(f"Failed, {words}", count(all_of.failed), whole, all_of.failed > 0)
     if all_of.written is not None and all_of.read is not None and all_of.known:
         unread = f"{count(all_of.lag)} unread" if all_of.lag else ""
         return (
@@ -113,7 +109,7 @@ def figures(page: SeamPage, all_of: Seen, words: str) -> Sequence[Figure]:
 
 
 def _retried(all_of: Seen) -> Figure:
-    return Figure("Retries", count(all_of.retried), share(all_of.retried, all_of.crossed))
+    return Figure("Retries", count(all_of.retried), share(all_of.retried, all_of.crossed) if all_of.retried else "")
 
 
 def _behind(all_of: Seen) -> bool:

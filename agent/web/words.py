@@ -7,7 +7,7 @@ from agent.model.facts import Column
 from agent.model.seam import Component, SeamKey, SubjectRef
 
 _OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
-_LONG = re.compile(r"\d+\.\d{4,}")
+_LONG = re.compile(r"\d[\d,]*\.\d{4,}")
 _COMPARED = re.compile(r"(>=|<=|==|!=|>|<) (?=\S)")
 
 
@@ -101,7 +101,7 @@ def condition(operator: str, limit: object) -> str:
 
 def plain(text: str) -> str:
     """A rule's text with its operators as words and its numbers cut: `samples: 4, needs at least 20`."""
-    text = _LONG.sub(lambda found: scalar(float(found[0])), text)
+    text = _LONG.sub(lambda found: scalar(float(found[0].replace(",", ""))), text)
     return _COMPARED.sub(lambda found: f"{_OPERATORS[found[1]]} ", text)
 
 
