@@ -8,7 +8,7 @@ from agent.model.seam import SubjectRef
 from agent.model.verdict import Outcome
 from agent.web.status import Status
 from agent.web.views import FindingView, Overview, RulePage, SeamView
-from agent.web.words import ago, line, span
+from agent.web.words import ago, line
 
 _SUBJECTS = {"Backlog": "readers", "Deliveries": "readers", "Seam": "seams", "Table": "tables", "Workflow": "workflows"}
 
@@ -48,7 +48,7 @@ def blindness(told: Status, now: datetime) -> str:
     if not silent:
         return ""
     first, quiet = silent[0]
-    words = f"{first.name} has {'been silent' if first.last_fact else 'not spoken'} for {span(quiet)}"
+    words = f"{first.name} has {'been silent' if first.last_fact else 'not spoken'} for {ago(now - quiet, now)}"
     return words if len(silent) == 1 else f"{words}, and {plural(len(silent) - 1, 'other', 'others')} too"
 
 
