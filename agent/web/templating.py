@@ -49,6 +49,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "fails": lambda claim: words.condition(claim.op, claim.limit),
         "plain": words.plain,
         "line": words.line,
+        "sentence": words.sentence,
         "bare": words.bare,
         "bold": bold,
         "safe_icon": lambda name: ICONS[name],

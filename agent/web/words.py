@@ -105,6 +105,11 @@ def plain(text: str) -> str:
     return _COMPARED.sub(lambda found: f"{_OPERATORS[found[1]]} ", text)
 
 
+def sentence(text: str) -> str:
+    """Its first letter large, the rest as it is: names and months keep theirs."""
+    return text[:1].upper() + text[1:]
+
+
 def line(text: str) -> str:
     """A sentence as a title: without its full stop."""
     return text.removesuffix(".")

@@ -238,6 +238,29 @@ def test_calm_blind_and_outage_in_chromium(store: Store, chromium: Any) -> None:
 
 
 @pytest.mark.real
+def test_a_live_page_is_fresh_without_a_reload_and_dims_when_nobody_answers(store: Store, chromium: Any) -> None:
+    estate(store, ["orders"])
+    page = chromium.new_page()
+    page.clock.install()
+    with serving(application(store)) as port:
+        page.goto(f"http://127.0.0.1:{port}")
+        page.keyboard.press("j")
+        chosen = page.evaluate("document.activeElement.getAttribute('href')")
+        page.evaluate("document.querySelector('h1').textContent = 'old news'")
+        page.clock.fast_forward(16_000)
+        page.wait_for_function("document.querySelector('h1').textContent === '1 seam needs a person now'")
+        assert page.evaluate("document.activeElement.getAttribute('href')") == chosen
+        page.keyboard.press("?")
+        page.evaluate("document.querySelector('h1').textContent = 'being read'")
+        page.clock.fast_forward(16_000)
+        page.keyboard.press("Escape")
+        assert page.text_content("h1") == "being read"
+    page.clock.fast_forward(16_000)
+    page.wait_for_selector("body.old")
+    page.close()
+
+
+@pytest.mark.real
 def test_the_keys_walk_open_find_and_can_be_turned_off(store: Store, chromium: Any) -> None:
     estate(store, ["orders"])
     with serving(application(store)) as port:
