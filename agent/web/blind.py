@@ -83,13 +83,13 @@ def gaps(blind: Iterable[VerdictRow], rules: Mapping[str, Rule]) -> list[Gap]:
 def _gap(key: tuple[str, str, str], rows: Sequence[VerdictRow], rules: Mapping[str, Rule]) -> Gap:
     rule, reason, learn = key
     missing = "; ".join(part.partition(":")[0] for part in rows[0].verdict.missing)
-    names = sorted(subject_name(row.subject) for row in rows)
+    names = sorted(subject_name(row.subject) for row in rows[:_NAMED])
     return Gap(
         rule,
         rules[rule].name if rule in rules else rule,
         REASONS.get(reason, reason),
         missing,
         learn or ("nothing to do: it is judged once it has watched long enough" if reason == "learning" else ""),
-        tuple(names[:_NAMED]),
+        tuple(names),
         len(rows),
     )

@@ -135,7 +135,8 @@ def seam_picture(page: SeamPage, now: datetime, length: timedelta) -> Markup:
     strips = paces or ([_flow(windows, "Crossings")] if windows else [])
     strips += _backlog(page.measures, wrong)
     if any(window.queue.count for window in windows):
-        strips.append(_quantiles("Queue time of what was read", windows, [window.queue for window in windows]))
+        waited = "Queue time of what was read" if page.view.key.kind == "consumes" else "Time on the way"
+        strips.append(_quantiles(waited, windows, [window.queue for window in windows]))
     if windows:
         strips.append(_quantiles("Time each took", windows, [window.duration for window in windows]))
     if paces and any(window[Column.ERRORS] for window in windows):
@@ -170,4 +171,6 @@ def _twice(windows: Sequence[Window]) -> Strip:
         total += window[Column.REWRITTEN]
         values.append(total)
     times = [window.start.timestamp() for window in windows]
-    return Strip("Written twice, added up", (Curve("in all", times, values, "h", f"{total:,.0f}"),), words=count)
+    first = next(at for at, value in zip(times, values, strict=True) if value)
+    curve = Curve("in all", times, values, "w", f"{total:,.0f}", wrong=first)
+    return Strip("Written twice, added up", (curve,), words=count, area="under")

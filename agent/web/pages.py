@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from agent.model.facts import ExemplarKind
 from agent.model.verdict import Outcome
 from agent.web import now, verdicts
 from agent.web.atlas import estate_map
@@ -123,6 +124,8 @@ def finding_page(
         status_code=status_code,
         p=found,
         picture=picture,
+        # What happened last proves more than what was slow.
+        proof=sorted(found.exemplars, key=lambda one: one.kind is ExemplarKind.SLOWEST),
         error=error,
     )
 
@@ -234,7 +237,8 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
             raise HTTPException(404, f"There is no rule {rule_id}.")
         counts = Counter(row.outcome.value for row in found.rows)
         order = [Outcome.FAILS, Outcome.BLIND, Outcome.MEETS, Outcome.NOT_APPLICABLE]
-        rows = sorted(found.rows, key=lambda row: (order.index(row.outcome), str(row.subject)))
+        rows = [row for outcome in order for row in found.rows if row.outcome is outcome]
+        small = len(found.rows) <= FEW
         first, more = few(found.rule)
         parts = {title: section(found.text, title) for title in ("What it does", "Why it hurts", "How to fix")}
         below = {title: section(found.text, title) for title in ("When to ignore", "Evidence it needs", "Sources")}
@@ -251,9 +255,9 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
             thresholds=thresholds(found.rule),
             stories=first,
             more=more,
-            near=nearest(found.rows, 4),
+            near=nearest(found.rows, 4) if small else [],
             blind=[row for row in rows if row.outcome is Outcome.BLIND][:3],
-            where=now.addresses(views.overview()),
+            where=now.addresses(views.overview()) if small else {},
         )
 
 

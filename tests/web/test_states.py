@@ -257,6 +257,7 @@ def test_a_live_page_is_fresh_without_a_reload_and_dims_when_nobody_answers(stor
         assert page.text_content("h1") == "being read"
     page.clock.fast_forward(16_000)
     page.wait_for_selector("body.old")
+    assert page.title().startswith("Last known · ")
     page.close()
 
 
