@@ -7,12 +7,16 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+MOST_HEAD_BYTES = 64 << 10  #: of a request's line and headers; a piece of a body may come with them
+
 
 class GuardedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with a deadline for each request's head and body."""
 
     head_seconds = 5.0
     body_seconds = 10.0
+    _head_bytes = 0  #: of the head that is coming
+    _in_body = False
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own type
@@ -24,15 +28,21 @@ class GuardedProtocol(HttpToolsProtocol):
         """Bytes came; idle connections between requests have uvicorn's keep-alive timer."""
         if self._deadline is None:
             self._due(self.head_seconds)
+        if not self._in_body:
+            self._head_bytes += len(data)
         super().data_received(data)
+        if not self._in_body and self._head_bytes > MOST_HEAD_BYTES:
+            self._drop()
 
     def on_headers_complete(self) -> None:
         """The head is whole: now the body must come in time."""
+        self._in_body, self._head_bytes = True, 0
         super().on_headers_complete()
         self._due(self.body_seconds)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._in_body = False
         super().on_message_complete()
         self._met()
 
@@ -75,12 +85,13 @@ class Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; raise OSError where the port is taken."""
+    """A listening socket, so that the port is ours from now on; raise OSError where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(128)
     except OSError:
         listener.close()
         raise
@@ -100,6 +111,5 @@ def server(app: Any, *, head_seconds: float, body_seconds: float) -> Server:
         date_header=True,
         timeout_keep_alive=65,
         timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=32 << 10,
     )
     return Server(config)

@@ -1,42 +1,53 @@
-"""Our own `/metrics` (contract version 1): Prometheus text, at most 10,000 series, names that never change meaning."""
+"""Our own `/metrics` (contract version 1): at most 10,000 series, 100 ms a scrape, names that never change meaning.
 
+What the store tells is read beside the scrapes and kept; a scrape waits for it only where nothing recent is kept.
+"""
+
+import logging
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
 
-from agent.engine.round import Outcomes
+from agent.engine.estate import retention
 from agent.measure.timings import Timings
 from agent.model.facts import Column
 from agent.model.finding import Signal
-from agent.model.flush import Key
-from agent.model.histogram import Histogram, upper_ms
-from agent.model.seam import SeamKey
+from agent.model.histogram import EMPTY, Histogram, upper_ms
+from agent.model.seam import Component, SeamKey, SubjectRef
+from agent.model.subjects import Series
 from agent.model.verdict import Outcome
+from agent.store.engine import StoreProblem
 from agent.store.revisions import newest
 from agent.store.store import Store
 
-MOST_SEAMS = 1_500  #: busiest seams that keep series of their own; with their histograms under 10,000 in all
+log = logging.getLogger(__name__)
+
+# At most 2 x 1,000 crossings, 2 x 1,000 repeats, 9 x 250 of histograms and 3 x 1,000 of groups: under 10,000 with ours.
+MOST_SEAMS, MOST_HISTOGRAMS, MOST_GROUPS = 1_000, 250, 1_000
 _OTHER = "__other__"
 _EDGES_MS = (10.0, 50.0, 250.0, 1_000.0, 10_000.0)
-_FAR = timedelta(days=400)
+_FRESH, _STALE = timedelta(seconds=5), timedelta(minutes=2)
+_SEAM = ["kind", "source", "target"]
+
+Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What the composition root knows and the store does not."""
 
-    store: Store
     version: str
-    received: Mapping[str, int] = field(default_factory=dict)
+    received: Mapping[tuple[str, str], int] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
     dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
     commit_seconds: Timings = field(default_factory=Timings)
     round_seconds: Timings = field(default_factory=Timings)
-    last_round: Outcomes | None = None
     sources: Mapping[tuple[str, str], datetime | None] = field(default_factory=dict)
 
 
@@ -51,25 +62,59 @@ class _Once:
         return iter(self._metrics)
 
 
-def render(figures: Figures) -> bytes:
-    """The whole page."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once([*_seams(figures), *_groups(figures), *_judged(figures), *_own(figures)]))
-    return generate_latest(registry)
+class Telemetry:
+    """The page of metrics. Counters of crossings count since `since`, the start of this process."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], since: datetime) -> None:
+        self._store, self._clock = store, clock
+        self._since = since.replace(second=0, microsecond=0)
+        self._kept: tuple[datetime, list[Metric]] | None = None
+        self._reading = threading.Lock()
+
+    def render(self, figures: Figures, accept: str = "") -> tuple[bytes, str]:
+        """The whole page and its content type: OpenMetrics where it is asked for, else Prometheus text."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Once([*self._estate(), *_own(figures)]))
+        encode, content_type = choose_encoder(accept)
+        return encode(registry), content_type
+
+    def refresh(self) -> list[Metric]:
+        """Read the estate's part now."""
+        with self._reading:
+            kept = self._kept
+            if kept is not None and timedelta(0) <= self._clock() - kept[0] <= _FRESH:
+                return kept[1]
+            at = self._clock()
+            found = [*_seams(self._store, self._since, at), *_groups(self._store, at), *_judged(self._store)]
+            self._kept = (at, found)
+            return found
+
+    def _estate(self) -> list[Metric]:
+        kept = self._kept
+        age = self._clock() - kept[0] if kept else _STALE
+        if kept is None or not timedelta(0) <= age < _STALE:
+            return self.refresh()
+        if age > _FRESH and not self._reading.locked():
+            threading.Thread(target=self._behind, name="metrics", daemon=True).start()
+        return kept[1]
+
+    def _behind(self) -> None:
+        try:
+            self.refresh()
+        except StoreProblem as problem:  # what is kept stays until it is stale; then the scrape itself tells
+            log.debug("metrics not read", extra={"fields": {"what": str(problem).splitlines()[0]}})
 
 
-def _seams(figures: Figures) -> Iterator[Metric]:
-    until = datetime.now(UTC).replace(second=0, microsecond=0)
-    totals = figures.store.sums(until - _FAR, until + timedelta(minutes=3))
-    seams = {key: values for key, values in totals.items() if isinstance(key, SeamKey)}
-    busiest = sorted(seams, key=lambda key: -seams[key][Column.COUNT])[:MOST_SEAMS]
-    shown = set(busiest[: MOST_SEAMS // 5])
-    names: dict[Key, tuple[str, str, str]] = {key: (key.kind, str(key.source), str(key.target)) for key in busiest}
-    labels = ["kind", "source", "target"]
-    crossings = CounterMetricFamily("seamwatch_seam_crossings", "Counted crossings.", labels=[*labels, "outcome"])
-    duplicates = CounterMetricFamily("seamwatch_seam_duplicates", "Identities delivered again.", labels=labels)
-    retries = CounterMetricFamily("seamwatch_seam_retries", "Crossings that repeat another.", labels=labels)
-    sums: dict[tuple[str, str, str], Counter[str]] = {}
+def _seams(store: Store, since: datetime, at: datetime) -> Iterator[Metric]:
+    until = at.replace(second=0, microsecond=0) + timedelta(minutes=3)
+    found = store.sums(since, until)
+    seams = {key: values for key, values in found.items() if isinstance(key, SeamKey)}
+    busiest = sorted(seams, key=lambda key: (-seams[key][Column.COUNT], key))
+    names: dict[SeamKey, Place] = {key: (key.kind, str(key.source), str(key.target)) for key in busiest[:MOST_SEAMS]}
+    crossings = CounterMetricFamily("seamwatch_seam_crossings", "Counted crossings.", labels=[*_SEAM, "outcome"])
+    duplicates = CounterMetricFamily("seamwatch_seam_duplicates", "Identities delivered again.", labels=_SEAM)
+    retries = CounterMetricFamily("seamwatch_seam_retries", "Crossings that repeat another.", labels=_SEAM)
+    sums: dict[Place, Counter[str]] = {}
     for key, values in seams.items():
         one = sums.setdefault(names.get(key, (key.kind, _OTHER, _OTHER)), Counter())
         one["error"] += values[Column.ERRORS]
@@ -84,72 +129,93 @@ def _seams(figures: Figures) -> Iterator[Metric]:
         if counts["retries"]:
             retries.add_metric(list(place), counts["retries"])
     yield from (crossings, duplicates, retries)
-    yield _durations(figures, seams, shown, until)
+    yield _durations(store, seams, busiest, (since, until))
 
 
 def _durations(
-    figures: Figures, seams: Mapping[SeamKey, tuple[int, ...]], shown: set[SeamKey], until: datetime
+    store: Store,
+    seams: Mapping[SeamKey, tuple[int, ...]],
+    busiest: Sequence[SeamKey],
+    span: tuple[datetime, datetime],
 ) -> Metric:
-    labels = ["kind", "source", "target"]
-    family = HistogramMetricFamily("seamwatch_seam_duration_seconds", "Durations of crossings.", labels=labels)
-    found = figures.store.histograms_between(list(shown), until - _FAR, until + timedelta(minutes=3))
-    for key in sorted(shown):
-        duration = found.get(key, (Histogram(), Histogram()))[0]
-        buckets = [(_edge(edge), float(_under(duration, edge))) for edge in _EDGES_MS]
-        buckets.append(("+Inf", float(duration.count)))
-        total = seams[key][Column.DURATION_US] / 1e6
-        family.add_metric([key.kind, str(key.source), str(key.target)], buckets, max(0.0, total))
+    """Histograms of the busiest seams; those of the rest are summed by kind."""
+    family = HistogramMetricFamily("seamwatch_seam_duration_seconds", "Durations of crossings.", labels=_SEAM)
+    found = store.histograms_between(busiest, *span)
+    by_place: dict[Place, tuple[list[Histogram], float]] = {}
+    for number, key in enumerate(busiest):
+        ends = (str(key.source), str(key.target)) if number < MOST_HISTOGRAMS else (_OTHER, _OTHER)
+        histograms, seconds = by_place.get((key.kind, *ends), ([], 0.0))
+        histograms.append(found.get(key, (EMPTY, EMPTY))[0])
+        by_place[key.kind, *ends] = (histograms, seconds + max(0, seams[key][Column.DURATION_US]) / 1e6)
+    for place, (histograms, seconds) in sorted(by_place.items()):
+        duration = Histogram.total(histograms)
+        buckets = [(repr(edge / 1000), float(_under(duration, edge))) for edge in _EDGES_MS]
+        family.add_metric(list(place), [*buckets, ("+Inf", float(duration.count))], seconds)
     return family
-
-
-def _edge(milliseconds: float) -> str:
-    return repr(milliseconds / 1000)
 
 
 def _under(histogram: Histogram, edge_ms: float) -> int:
     return sum(count for bucket, count in histogram.counts if upper_ms(bucket) <= edge_ms * 1.0221)
 
 
-def _groups(figures: Figures) -> Iterator[Metric]:
+def _groups(store: Store, at: datetime) -> Iterator[Metric]:
     labels = ["cluster", "group", "topic"]
     messages = GaugeMetricFamily("seamwatch_group_lag_messages", "Unread records.", labels=labels)
     seconds = GaugeMetricFamily("seamwatch_group_lag_seconds", "Age of the oldest unread record.", labels=labels)
-    now = datetime.now(UTC)
-    for (subject, name), series in figures.store.series_of(
-        ["lag", "age_seconds"], now - timedelta(minutes=10), now
-    ).items():
-        cluster, _, group = subject.name.partition("/")
-        topic = dict(subject.labels).get("topic", "").partition("/")[2]
-        if series.last is not None and subject.kind == "group":
-            (messages if name == "lag" else seconds).add_metric([cluster, group, topic], series.last)
-    yield from (family for family in (messages, seconds) if family.samples)
+    left = GaugeMetricFamily(
+        "seamwatch_group_retention_left_seconds", "Until the oldest unread record is deleted.", labels=labels
+    )
+    kept = store.settings_as_of(at, ["retention.ms"])
+    lags = _last(store.series_of(["lag"], at - timedelta(minutes=10), at))
+    ages = _last(store.series_of(["age_seconds"], at - timedelta(minutes=10), at))
+    most = sorted(lags, key=lambda subject: (-lags[subject], subject))
+    for subject in most[:MOST_GROUPS]:
+        topic = dict(subject.labels).get("topic", "")
+        place = [*subject.name.split("/", 1), topic.partition("/")[2]]
+        messages.add_metric(place, lags[subject])
+        if subject in ages:
+            seconds.add_metric(place, ages[subject])
+        held = retention(kept.get(Component("topic", topic), {}))
+        if held is not None and lags[subject] > 0 and subject in ages:
+            left.add_metric(place, max(0.0, held.total_seconds() - ages[subject]))
+    rest = most[MOST_GROUPS:]
+    if rest:
+        messages.add_metric([_OTHER] * 3, sum(lags[subject] for subject in rest))
+        seconds.add_metric([_OTHER] * 3, max((ages.get(subject, 0.0) for subject in rest), default=0.0))
+    yield from (family for family in (messages, seconds, left) if family.samples)
 
 
-def _judged(figures: Figures) -> Iterator[Metric]:
+def _last(found: Mapping[tuple[SubjectRef, str], Series]) -> dict[SubjectRef, float]:
+    return {of: one.last for (of, _), one in found.items() if one.last is not None and of.kind == "group"}
+
+
+def _judged(store: Store) -> Iterator[Metric]:
     findings = GaugeMetricFamily("seamwatch_findings", "Findings now.", labels=["rule", "severity", "state"])
     counts = Counter(
         (finding.rule, finding.severity.value, finding.signal.value)
-        for finding in figures.store.findings(signals=[Signal.PENDING, Signal.OPEN, Signal.RECOVERING, Signal.STALE])
+        for finding in store.findings(signals=[Signal.PENDING, Signal.OPEN, Signal.RECOVERING, Signal.STALE])
     )
     for place, count in sorted(counts.items()):
         findings.add_metric(list(place), count)
     verdicts = GaugeMetricFamily("seamwatch_verdicts", "Verdicts of the last round.", labels=["rule", "outcome"])
-    found = figures.store.verdict_counts()
+    found = store.verdict_counts()
     for rule in sorted({rule for rule, _ in found}):
         for outcome in Outcome:
             verdicts.add_metric([rule, outcome.value], found.get((rule, outcome), 0))
     blind = GaugeMetricFamily("seamwatch_blind", "Blind verdicts of the last round.", labels=["rule", "reason"])
-    if figures.last_round is not None:
-        for (rule, reason), count in sorted(figures.last_round.blind.items()):
-            blind.add_metric([rule, reason.value], count)
+    causes: Counter[tuple[str, str]] = Counter()
+    for cause in store.blind_causes():
+        causes[cause.rule, cause.reason.value] += cause.subjects
+    for (rule, reason), count in sorted(causes.items()):
+        blind.add_metric([rule, reason], count)
     yield from (findings, verdicts, blind)
 
 
 def _own(figures: Figures) -> Iterator[Metric]:
     labels = ["source", "reason"]
     received = CounterMetricFamily("seamwatch_received", "Facts taken.", labels=labels)
-    for source, count in sorted(figures.received.items()):
-        received.add_metric([source, ""], count)
+    for place, count in sorted(figures.received.items()):
+        received.add_metric(list(place), count)
     refused = CounterMetricFamily("seamwatch_refused", "Requests refused, by reason.", labels=labels)
     for place, count in sorted(figures.refused.items()):
         refused.add_metric(list(place), count)

@@ -4,84 +4,30 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 from fastapi import FastAPI
 
-from agent import __version__, telemetry
+from agent import __version__
 from agent.app.allocator import give_back, one_arena
-from agent.app.journalling import Memory, lock, remember
-from agent.app.wiring import catalogue, declared_by, decoder, thresholds
+from agent.app.parts import Parts, now
+from agent.app.status import figures, status
+from agent.app.wiring import catalogue
 from agent.config.settings import Settings
-from agent.engine.round import Outcomes, Rounds
 from agent.ingest.journal import JournalBrokenError
-from agent.measure.timings import Timings
-from agent.model.declared import Declarations
 from agent.model.flush import Counted
 from agent.serving import Server, bind, server
 from agent.store.engine import StoreError, StoreProblem
-from agent.store.notes import SourceRow
-from agent.store.store import Store, start_store
+from agent.telemetry import Telemetry
 from agent.web import site
-from agent.web.status import CollectorStatus, Status
-from collectors.otlp.receiver import Limits, Receiver
 
 log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 75  #: the journal cannot be trusted any more: start again from it (EX_TEMPFAIL)
 _RETRY_SECONDS = 5.0
-
-
-def now() -> datetime:
-    """The clock on the wall."""
-    return datetime.now(UTC)
-
-
-def store_url(settings: Settings) -> str:
-    """Where the store is."""
-    return settings.store.url.reveal() or f"sqlite:///{settings.data_dir / 'seamwatch.db'}"
-
-
-@dataclass(slots=True)
-class Parts:
-    """Everything that one agent is made of."""
-
-    settings: Settings
-    store: Store
-    memory: Memory
-    receiver: Receiver
-    rounds: Rounds
-    declared: Declarations
-    handle: int
-    started: datetime = field(default_factory=now)
-    last_round: Outcomes | None = None
-    troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
-    replayed: str = ""
-    damage: str = ""  #: what was found broken at the start, and where it was set aside
-    last_spans: datetime | None = None
-    rate: float = 0.0
-    addresses: dict[str, str] = field(default_factory=dict)
-    round_seconds: Timings = field(default_factory=Timings)
-
-
-def assemble(settings: Settings) -> Parts:
-    """Open everything; raise StoreError or ConfigError with what to do."""
-    handle = lock(settings.data_dir)
-    declared = declared_by(settings)
-    changed = thresholds(settings)
-    store, damage = start_store(store_url(settings), now())
-    if damage:
-        log.error("store damaged", extra={"fields": {"what": damage}})
-    spans = decoder(settings)
-    memory = remember(settings, store, spans.shapes, now)
-    limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
-    receiver = Receiver(spans, memory.intake, limits)
-    rounds = Rounds(store, catalogue(), declared, thresholds=changed)
-    return Parts(settings, store, memory, receiver, rounds, declared, handle, damage=damage)
 
 
 class Agent:
@@ -91,7 +37,8 @@ class Agent:
         self._parts, self._sockets = parts, sockets
         self._stop = asyncio.Event()
         self._servers: list[Server] = []
-        self._site = _site(parts)
+        self._telemetry = Telemetry(parts.store, now, parts.started)
+        self._site = _site(parts, self._telemetry)
         self._exit = 0
 
     async def run(self) -> int:
@@ -99,8 +46,8 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
-        committing = asyncio.create_task(self._commit(), name="commit")
-        serving = [asyncio.create_task(self._serve(name)) for name in self._sockets]
+        committing = asyncio.create_task(self._watched("commit", self._parts.memory.intake.run()))
+        serving = [asyncio.create_task(self._watched(f"door {name}", self._serve(name))) for name in self._sockets]
         periods = [
             asyncio.create_task(self._every(self._parts.settings.flush_seconds, self._flush, "flush")),
             asyncio.create_task(self._every(self._parts.settings.rounds.every.total_seconds(), self._judge, "round")),
@@ -123,11 +70,18 @@ class Agent:
         log.info("agent stopped", extra={"fields": {"exit": self._exit}})
         return self._exit
 
-    async def _commit(self) -> None:
+    async def _watched(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Something that lives as long as the agent: where it ends before, the agent stops and says why."""
         try:
-            await self._parts.memory.intake.run()
-        except JournalBrokenError as problem:
-            log.error("journal broken", extra={"fields": {"what": str(problem)}})  # noqa: TRY400  # said, not traced
+            await work
+            why = "it ended"
+        except (JournalBrokenError, OSError) as problem:
+            why = str(problem)
+        except Exception as problem:  # an agent without a door, or without its journal, must not look alive
+            log.exception("task failed", extra={"fields": {"task": name}})
+            why = f"{type(problem).__name__}: {problem}"
+        if not self._stop.is_set():
+            log.error("agent cannot go on", extra={"fields": {"what": name, "why": why}})
             self._exit = EXIT_BROKEN
             self._stop.set()
 
@@ -178,7 +132,8 @@ class Agent:
         done = await asyncio.to_thread(parts.rounds.run, as_of)
         parts.last_round = replace(done, verdicts=(), changes=())  # the store has them
         parts.round_seconds.add(parts.last_round.seconds)
-        await asyncio.to_thread(self._site.state.refresh)  # the next look at a page waits for nothing
+        await asyncio.to_thread(self._site.state.refresh)  # the next look at a page, or scrape, waits for nothing
+        await asyncio.to_thread(self._telemetry.refresh)
         await asyncio.to_thread(give_back)
 
     async def _maintain(self) -> None:
@@ -203,83 +158,14 @@ class Agent:
             )
 
 
-def _site(parts: Parts) -> FastAPI:
+def _site(parts: Parts, metrics: Telemetry) -> FastAPI:
     return site(
         parts.store,
         catalogue(),
         clock=now,
         status=lambda: status(parts),
         settle=parts.settings.rounds.settle,
-        metrics=lambda: telemetry.render(figures(parts)),
-    )
-
-
-def status(parts: Parts) -> Status:
-    """What the pages show of the agent itself."""
-    counters, aggregate = parts.receiver.counters, parts.memory.aggregator
-    dropped = dict(aggregate.counters.dropped)
-    dropped |= {f"no room to pair ({name})": count for name, count in aggregate.pairing.evicted.items() if count}
-    if sum(aggregate.slots.overflowed.values()):
-        dropped["seam limit"] = sum(aggregate.slots.overflowed.values())
-    address = parts.addresses.get("otlp", "127.0.0.1:4318")
-    otlp = CollectorStatus(
-        kind="otlp",
-        name="OTLP over HTTP",
-        state="waiting" if parts.last_spans is None else "fresh",
-        last_fact=parts.last_spans,
-        facts=counters.spans,
-        per_second=parts.rate,
-        refused=dict(counters.refused),
-        dropped=dropped,
-        note="",
-        hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
-    )
-    replayed = [_recording(row) for row in parts.store.sources() if row.source.startswith("recording/")]
-    last = parts.last_round
-    why_not = "; ".join(filter(None, (parts.memory.intake.broken, *parts.troubles.values())))
-    return Status(
-        version=__version__,
-        started=parts.started,
-        last_round=last.as_of if last else None,
-        round_seconds=last.seconds if last else 0.0,
-        collectors=(otlp, *replayed),
-        journal_bytes=parts.memory.journal.bytes_held,
-        journal_records=parts.memory.journal.records_held,
-        ready=not why_not,
-        why_not_ready=why_not,
-        addresses=dict(parts.addresses),
-        replayed=parts.replayed,
-    )
-
-
-def _recording(row: SourceRow) -> CollectorStatus:
-    return CollectorStatus(
-        kind="recording",
-        name=row.source.removeprefix("recording/"),
-        state="replayed",
-        last_fact=row.last_fact,
-        facts=sum(row.counters.values()),
-        per_second=0.0,
-        refused={},
-        dropped={},
-        note="replayed",
-        hint="",
-    )
-
-
-def figures(parts: Parts) -> telemetry.Figures:
-    """What `/metrics` tells of the agent itself; the estate it reads from the store."""
-    counters, intake = parts.receiver.counters, parts.memory.intake.counters
-    return telemetry.Figures(
-        store=parts.store,
-        version=__version__,
-        received={"otlp": counters.spans},
-        refused={("otlp", reason): count for reason, count in counters.refused.items()},
-        dropped={("otlp", reason): n for reason, n in parts.memory.aggregator.counters.dropped.items()},
-        commit_seconds=intake.commit_seconds,
-        round_seconds=parts.round_seconds,
-        last_round=parts.last_round,
-        sources={("otlp", "http"): parts.last_spans},
+        metrics=lambda accept: metrics.render(figures(parts), accept),
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from agent.app.agent import Parts
 from agent.app.inputs import find
+from agent.app.parts import Parts
 from agent.app.replay import Replay
 from agent.app.wiring import catalogue, declared_in, decoder, thresholds
 from agent.engine.round import Rounds

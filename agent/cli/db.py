@@ -20,7 +20,7 @@ def db() -> None:
 @config_option
 def upgrade(config_path: Path | None) -> int:
     """Bring the store to this version's schema."""
-    from agent.app.agent import store_url
+    from agent.app.parts import store_url
     from agent.store.engine import Database
     from agent.store.revisions import newest, upgrade
 
@@ -37,7 +37,7 @@ def upgrade(config_path: Path | None) -> int:
 @config_option
 def downgrade(revision: str, config_path: Path | None) -> int:
     """Take the store back to a revision (`base` for none). What newer revisions added is lost."""
-    from agent.app.agent import store_url
+    from agent.app.parts import store_url
     from agent.store.engine import Database
     from agent.store.revisions import downgrade
 
@@ -51,7 +51,7 @@ def downgrade(revision: str, config_path: Path | None) -> int:
 @config_option
 def status(config_path: Path | None) -> int:
     """Show the store's revision beside the one that this version needs; exit 3 when they differ."""
-    from agent.app.agent import store_url
+    from agent.app.parts import store_url
     from agent.store.engine import Database
     from agent.store.revisions import newest, revision
 

@@ -18,7 +18,7 @@ def finding() -> None:
 
 
 def _say(config_path: Path | None, fingerprint: str, word: str, **said: object) -> int:
-    from agent.app.agent import store_url
+    from agent.app.parts import store_url
     from agent.model.finding import Disposition, Said
     from agent.store.store import open_store
 

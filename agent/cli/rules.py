@@ -74,7 +74,7 @@ def explain(rule_id: str, subject: str | None, config_path: Path | None) -> int:
 
 
 def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
-    from agent.app.agent import store_url
+    from agent.app.parts import store_url
     from agent.app.wiring import declared_by, thresholds
     from agent.engine.round import Rounds
     from agent.model.seam import SubjectRef

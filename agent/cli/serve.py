@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 @click.option("--next-free-port", is_flag=True, help="Take the next free port where one is in use.")
 def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, next_free_port: bool) -> int:
     """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly."""
-    from agent.app.agent import assemble, listen, run
+    from agent.app.agent import listen, run
     from agent.app.logs import configure
+    from agent.app.parts import assemble
 
     settings = _settings_of(config_path)
     configure(settings.log.level, settings.log.format)

@@ -221,6 +221,8 @@ blind_causes = Table(
     Column("reason", String(32), primary_key=True),
     Column("place", String(32), primary_key=True),  # of the cure
     Column("learn", Text, nullable=False),
+    Column("missing", Text, nullable=False),
+    Column("named", Text, nullable=False),  # the first few subjects, as JSON
     Column("subjects", Integer, nullable=False),
 )
 

@@ -1,12 +1,12 @@
 """Verdicts of the last round: only what changed is written, and no more is read than a page shows."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from sqlalchemy import Connection, case, select
 
 from agent.model.seam import SubjectRef
@@ -20,6 +20,7 @@ from agent.store.types import micros
 
 _OWNER = "verdicts:at hand"
 _RULE = 64
+_NAMED, _MOST_CAUSES = 3, 200
 
 
 _Place = tuple[str, str]  #: rule, digest of the subject
@@ -32,7 +33,9 @@ class BlindCause:
     rule: str
     reason: Reason
     learn: str
+    missing: str  #: what is not seen, of the first of them, without its numbers
     subjects: int
+    named: tuple[SubjectRef, ...] = ()  #: the first few
 
 
 class Verdicts:
@@ -128,13 +131,25 @@ def _stored(connection: Connection) -> dict[_Place, tuple[SubjectRef, Verdict]]:
 
 def _save_causes(connection: Connection, rows: Sequence[tuple[str, SubjectRef, Verdict]]) -> None:
     table = schema.blind_causes
-    causes = Counter((rule[:_RULE], v.reason, "; ".join(v.learn)) for rule, _, v in rows if v.outcome is Outcome.BLIND)
+    causes: dict[tuple[str, Reason, str], list[tuple[SubjectRef, Verdict]]] = {}
+    for rule, subject, verdict in rows:
+        if verdict.outcome is Outcome.BLIND:
+            place = (rule[:_RULE], verdict.reason or Reason.NOT_SENT, "; ".join(verdict.learn))
+            causes.setdefault(place, []).append((subject, verdict))
     connection.execute(table.delete())
-    if causes:
-        told = [
-            {"rule": r, "reason": (why or Reason.NOT_SENT).value, "place": digest(cure), "learn": cure, "subjects": n}
-            for (r, why, cure), n in causes.items()
-        ]
+    told = [
+        {
+            "rule": rule,
+            "reason": reason.value,
+            "place": digest(learn),
+            "learn": learn,
+            "missing": "; ".join(part.partition(":")[0] for part in found[0][1].missing),
+            "subjects": len(found),
+            "named": orjson.dumps([subject.as_dict() for subject, _ in found[:_NAMED]]).decode(),
+        }
+        for (rule, reason, learn), found in sorted(causes.items(), key=lambda one: -len(one[1]))[:_MOST_CAUSES]
+    ]
+    if told:
         connection.execute(table.insert(), told)
 
 
@@ -142,10 +157,20 @@ def blind_causes(connection: Connection) -> list[BlindCause]:
     """Why rules were blind in the last round, the most frequent of each rule first."""
     table = schema.blind_causes
     rows = connection.execute(select(table).order_by(table.c.rule, table.c.subjects.desc(), table.c.place))
-    return [BlindCause(row.rule, Reason(row.reason), row.learn, row.subjects) for row in rows]
+    return [
+        BlindCause(
+            row.rule,
+            Reason(row.reason),
+            row.learn,
+            row.missing,
+            row.subjects,
+            tuple(SubjectRef.from_dict(one) for one in orjson.loads(row.named)),
+        )
+        for row in rows
+    ]
 
 
-_ORDER = {outcome.value: number for number, outcome in enumerate(Outcome)}
+_ORDER = {"fails": 0, "blind": 1, "meets": 2, "not_applicable": 3}
 
 
 def verdicts(connection: Connection, *, most: int | None = None, **wanted: Any) -> list[VerdictRow]:

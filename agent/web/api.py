@@ -11,6 +11,7 @@ from agent.model.facts import Column
 from agent.model.finding import Finding
 from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
+from agent.store.verdicts import BlindCause
 from agent.web.overview import SeamView
 from agent.web.pages import RANGES, headline
 from agent.web.status import Status
@@ -63,6 +64,10 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "learn": list(verdict.learn),
         "claims": [_claim(claim) for claim in verdict.claims],
     }
+
+
+def _cause(cause: BlindCause) -> dict[str, Any]:
+    return {**dataclasses.asdict(cause), "named": [subject.as_dict() for subject in cause.named]}
 
 
 def _seam(view: SeamView) -> dict[str, Any]:
@@ -175,7 +180,7 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
     def collectors() -> dict[str, Any]:
         """What is seen, refused, dropped, and what cannot be judged."""
         told = status()
-        blind = [dataclasses.asdict(cause) for cause in views.blind()]
+        blind = [_cause(cause) for cause in views.causes()]
         return {"collectors": [dataclasses.asdict(one) for one in told.collectors], "blind": blind}
 
 

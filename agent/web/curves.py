@@ -1,45 +1,21 @@
-"""From views to pictures: which curves tell a seam, a finding, the estate."""
+"""From views to pictures of time: which curves tell a seam, a finding, a row."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
 from agent.model.facts import Column, Window
 from agent.model.histogram import Histogram
-from agent.model.seam import Component
 from agent.model.subjects import Series
-from agent.web.draw.chart import Curve, Strip, chart, spark
-from agent.web.draw.map import MOST, Edge, picture
-from agent.web.overview import Overview
+from agent.web.draw.chart import WIDTH, Curve, Moment, Strip, chart, spark
+from agent.web.overview import FindingView, Overview
 from agent.web.views import FindingPage, SeamPage, Views
-from agent.web.words import bare, count, milliseconds
+from agent.web.words import count, milliseconds, rate, span
 
-
-def map_of(o: Overview, *, trouble: bool) -> tuple[Markup, str]:
-    """The map of the estate, or of trouble and its neighbours; with its title."""
-    seams = [view for view in o.seams if view.key.kind != "reads" or view.mark not in ("good", "blind")]
-    ends = {end for view in seams for end in (view.key.source, view.key.target)}
-    title = "The whole estate"
-    if trouble and (o.findings or len(ends) > MOST):
-        hot = {end for v in seams if v.mark in ("page", "fix", "tidy") for end in (v.key.source, v.key.target)}
-        seams = [view for view in seams if view.key.source in hot or view.key.target in hot][:MOST]
-        title = "Where it hurts"
-    edges = [
-        Edge(
-            view.key.source,
-            view.key.target,
-            view.paradigm,
-            view.mark if view.mark in ("page", "fix", "tidy") else "",
-            f"/seams/{view.row.id}",
-        )
-        for view in seams
-    ]
-    names: dict[Component, str] = {end: bare(end) for edge in edges for end in (edge.source, edge.target)}
-    marks = Counter(edge.mark for edge in edges)
-    says = f"Map of {len(edges)} seams: {marks['page']} need action now, {marks['fix']} to fix, {marks['tidy']} to tidy"
-    return picture(edges, names, says), title
+NARROW = 812
+_PERCENTILES = ((0.5, "w", False), (0.95, "t", False), (0.99, "t", True))
 
 
 def sparks(views: Views, o: Overview) -> Mapping[str, Markup]:
@@ -52,10 +28,20 @@ def sparks(views: Views, o: Overview) -> Mapping[str, Markup]:
         lag = found.measures.get("lag")
         if lag is not None and len(lag) > 3:
             values: Sequence[float] = lag.values
+            says = f"Unread messages, from {count(values[0])} to {count(values[-1])}"
         else:
-            values = [float(window[Column.REWRITTEN] or window[Column.COUNT]) for window in found.windows]
-        drawn[view.finding.fingerprint] = spark(values, view.mark, f"{len(values)} looks at {view.name}")
+            twice = any(window[Column.REWRITTEN] for window in found.windows)
+            column = Column.REWRITTEN if twice else Column.COUNT
+            values = _thirds([float(window[column]) for window in found.windows])
+            says = f"{'Written twice' if twice else 'Crossings'} over 24 h, {count(sum(values))} in all"
+        drawn[view.finding.fingerprint] = spark(values, view.mark, says)
     return drawn
+
+
+def _thirds(values: Sequence[float], most: int = 32) -> list[float]:
+    """Sums over at most so many equal stretches: single minutes are noise at this size."""
+    step = max(1, -(-len(values) // most))
+    return [sum(values[at : at + step]) for at in range(0, len(values), step)]
 
 
 def _rate(windows: Sequence[Window], column: Column) -> tuple[list[float], list[float]]:
@@ -63,70 +49,129 @@ def _rate(windows: Sequence[Window], column: Column) -> tuple[list[float], list[
     return times, [window[column] / window.tier.seconds for window in windows]
 
 
-def _flow(windows: Sequence[Window]) -> Strip:
-    times, rate = _rate(windows, Column.COUNT)
+def _flow(windows: Sequence[Window], title: str) -> Strip:
+    times, crossed = _rate(windows, Column.COUNT)
     _, errors = _rate(windows, Column.ERRORS)
-    curves = [Curve("crossed", times, rate, "w", f"{rate[-1]:,.2f}/s" if rate else "")]
+    curves = [Curve("", times, crossed, "w", rate(crossed[-1]) if crossed else "")]
     if any(errors):
-        curves.append(Curve("failed", times, errors, "h", f"{errors[-1]:,.2f}/s"))
-    return Strip("Crossings a second", tuple(curves))
+        curves.append(Curve("failed", times, errors, "h", rate(errors[-1]) if errors[-1] else "0"))
+    return Strip(title, tuple(curves), words=lambda level: rate(level) if level else "0")
 
 
 def _quantiles(title: str, windows: Sequence[Window], histograms: Sequence[Histogram]) -> Strip:
     curves = []
-    for share, kind in ((0.5, "t"), (0.95, "w")):
+    for share, kind, dashed in _PERCENTILES:
         points = [
             (window.start.timestamp(), value)
             for window, histogram in zip(windows, histograms, strict=True)
             if (value := histogram.quantile_ms(share)) is not None
         ]
         times, values = [at for at, _ in points], [value for _, value in points]
-        curves.append(Curve(f"p{share * 100:.0f}", times, values, kind, milliseconds(values[-1]) if values else ""))
-    return Strip(title, tuple(curves))
+        shown = milliseconds(values[-1]) if values else ""
+        curves.append(Curve(f"p{share * 100:.0f}", times, values, kind, shown, dashed=dashed))
+    return Strip(title, tuple(curves[::-1]), words=milliseconds, log=True)
 
 
-def _backlog(measures: Mapping[str, Series]) -> list[Strip]:
-    strips = []
+def _pace(series: Series) -> tuple[list[float], list[float]]:
+    """Messages a second between looks a minute or more apart; an offset that went back says nothing."""
+    times: list[float] = []
+    values: list[float] = []
+    last = 0
+    for at in range(1, len(series)):
+        gone = series.times[at] - series.times[last]
+        if gone < 60:
+            continue
+        moved = series.values[at] - series.values[last]
+        if moved >= 0:
+            times.append(float(series.times[at]))
+            values.append(float(moved / gone))
+        last = at
+    return times, values
+
+
+def _paces(measures: Mapping[str, Series], wrong: float | None) -> list[Strip]:
     produced, committed = measures.get("produced"), measures.get("committed")
-    if produced is not None and committed is not None and len(produced) and len(committed):
-        gap = produced.values[-1] - committed.values[-1]
-        kind = "h" if gap > 0.02 * max(1.0, produced.values[-1] - produced.values[0]) else "t"
-        written = Curve("written", produced.times, produced.values, "w")
-        read = Curve("read", committed.times, committed.values, kind, f"{count(gap)} less")
-        strips.append(Strip("Offsets, all partitions", (written, read)))
-    for name, title in (("lag", "Unread messages"), ("age_seconds", "Age of the oldest unread, seconds")):
+    if produced is None or committed is None or len(produced) < 3 or len(committed) < 3:
+        return []
+    curves = []
+    for series, label, since in ((produced, "written", None), (committed, "read", wrong)):
+        times, values = _pace(series)
+        curves.append(Curve(label, times, values, "w", rate(values[-1]) if values else "", wrong=since))
+    title, area = "Messages, from the broker's offsets", "between" if wrong else ""
+    return [Strip(title, tuple(curves), words=lambda level: rate(level) if level else "0", area=area)]
+
+
+def _backlog(measures: Mapping[str, Series], wrong: float | None) -> list[Strip]:
+    strips = []
+    told = (
+        ("lag", "Unread messages", count, count),
+        ("age_seconds", "Age of the oldest unread message", span, lambda level: span(level) if level else "0"),
+    )
+    for name, title, shown, words in told:
         series = measures.get(name)
         if series is not None and len(series) > 1:
-            strips.append(Strip(title, (Curve("", series.times, series.values, "w", count(series.values[-1])),)))
+            last = float(series.values[-1])
+            curve = Curve("", series.times, series.values, "w", shown(last) if last >= 1 else "0", wrong=wrong)
+            strips.append(Strip(title, (curve,), words=words, clock=name == "age_seconds", area="under"))
     return strips
 
 
-def seam_picture(page: SeamPage, now: datetime, span: timedelta) -> Markup:
-    """One seam's strips over one time axis."""
+def _began(findings: Sequence[FindingView]) -> tuple[float | None, Moment | None]:
+    """When the backlog of a seam went wrong, by its open findings."""
+    late = [view for view in findings if view.rule is not None and view.rule.pitfall == "backlog"]
+    starts = [(view.finding.since or view.finding.opened, view) for view in late if view.finding.resolved is None]
+    known = [(at, view) for at, view in starts if at is not None]
+    if not known:
+        return None, None
+    at, view = min(known, key=lambda pair: pair[0])
+    name = view.rule.name if view.rule else view.finding.rule
+    return at.timestamp(), Moment(at.timestamp(), f"{at:%H:%M} {name} began to fail")
+
+
+def seam_picture(page: SeamPage, now: datetime, length: timedelta) -> Markup:
+    """One seam's strips over one time axis: cause, event and effect stand above each other."""
     windows = page.windows
-    strips = [_flow(windows)] if windows else []
+    wrong, moment = _began([view for view in page.view.findings if not view.quiet])
+    paces = _paces(page.measures, wrong)
+    strips = paces or ([_flow(windows, "Crossings")] if windows else [])
+    strips += _backlog(page.measures, wrong)
+    if any(window.queue.count for window in windows):
+        waited = "Queue time of what was read" if page.view.key.kind == "consumes" else "Time on the way"
+        strips.append(_quantiles(waited, windows, [window.queue for window in windows]))
     if windows:
-        strips.append(_quantiles("Duration, ms", windows, [window.duration for window in windows]))
-        if any(window.queue.count for window in windows):
-            strips.append(_quantiles("Time in the queue, ms", windows, [window.queue for window in windows]))
-    strips += _backlog(page.measures)
-    return chart(strips, (now - span).timestamp(), now.timestamp(), f"Curves of {page.view.name}")
+        strips.append(_quantiles("Time each took", windows, [window.duration for window in windows]))
+    if paces and any(window[Column.ERRORS] for window in windows):
+        strips.append(replace(_flow(windows, "Crossings seen in traces"), area=""))
+    says = f"Curves of {page.view.name}: {', '.join(strip.title.lower() for strip in strips)}"
+    return chart(strips, (now - length).timestamp(), now.timestamp(), says, width=WIDTH, moment=moment)
 
 
 def finding_picture(page: FindingPage, now: datetime) -> Markup:
     """What a finding is about, over the hours before it was last judged."""
-    if page.measures:
+    says = f"Curves of {page.view.name}"
+    wrong, moment = _began([page.view])
+    if page.measures and wrong is not None:
         times = [series.times for series in page.measures.values() if len(series)]
         if times:
+            strips = [*_paces(page.measures, wrong), *_backlog(page.measures, wrong)]
             first, last = min(t[0] for t in times), max(t[-1] for t in times)
-            return chart(_backlog(page.measures), first, last, f"Curves of {page.view.name}")
+            return chart(strips, first, last, says, width=NARROW, moment=moment)
     if not page.windows:
         return Markup("")
-    strips = [_flow(page.windows)]
-    times_, rewritten = _rate(page.windows, Column.REWRITTEN)
-    if any(rewritten):
-        counted = [float(window[Column.REWRITTEN]) for window in page.windows]
-        shown = f"{sum(counted):,.0f} in all;"
-        strips.append(Strip("Written twice", (Curve("written twice", times_, counted, "h", shown),)))
+    strips = [_flow(page.windows, "Crossings")]
+    if any(window[Column.REWRITTEN] for window in page.windows):
+        strips.append(_twice(page.windows))
     first, last = page.windows[0].start.timestamp(), page.windows[-1].start.timestamp() + 60
-    return chart(strips, first, max(last, first + 3600, min(now.timestamp(), last)), f"Curves of {page.view.name}")
+    return chart(strips, first, max(last, first + 3600, min(now.timestamp(), last)), says, width=NARROW)
+
+
+def _twice(windows: Sequence[Window]) -> Strip:
+    """Repeated writes add up: a running sum shows when they came and how many there are."""
+    total, values = 0.0, []
+    for window in windows:
+        total += window[Column.REWRITTEN]
+        values.append(total)
+    times = [window.start.timestamp() for window in windows]
+    first = next(at for at, value in zip(times, values, strict=True) if value)
+    curve = Curve("in all", times, values, "w", f"{total:,.0f}", wrong=first)
+    return Strip("Written twice, added up", (curve,), words=count, area="under")

@@ -1,11 +1,14 @@
-"""The frame around every page: navigation with tallies, and whether anything is coming in."""
+"""The frame around every page: navigation with tallies, whether anything is coming in, and the last page known."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from markupsafe import escape
 
 from agent.web.status import Status
 from agent.web.templating import environment
@@ -13,6 +16,8 @@ from agent.web.views import Views
 from agent.web.words import ago
 
 _LIVE = timedelta(minutes=2)
+_KEPT = 24  #: pages shown last, each at most about 150 KB
+_NOTHING = {"act": "", "findings": "", "seams": "", "rules": "", "silent": "", "live": False}
 
 
 class Frame:
@@ -21,6 +26,8 @@ class Frame:
     def __init__(self, views: Views, status: Callable[[], Status], clock: Callable[[], datetime]) -> None:
         self._views, self._status, self._clock = views, status, clock
         self._templates = environment(clock)
+        self._pages: OrderedDict[str, tuple[datetime, str]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def page(
         self, request: Request, template: str, headline: str, *, here: str = "", status_code: int = 200, **values: Any
@@ -29,16 +36,50 @@ class Frame:
         overview, now = self._views.overview(), self._status()
         heard = [one.last_fact for one in now.collectors if one.last_fact is not None and one.state != "replayed"]
         last = max(heard, default=None)
+        silent = now.silent(self._clock())
+        loud = [view for view in overview.findings if not view.quiet]
+        live = last is not None and self._clock() - last < _LIVE
         frame = {
             "act": len(overview.of("page")) or "",
-            "findings": len(overview.findings) or "",
+            "findings": len(loud) or "",
             "seams": len(overview.seams) or "",
             "rules": len(self._views.rules),
-            "live": last is not None and self._clock() - last < _LIVE,
-            "foot": f"Last span {ago(last, self._clock())} ago" if last else "Waiting for the first span",
+            "silent": f"{len(silent)} silent" if silent else "",
+            "live": live,
+            "foot": f"{'Live · span' if live else 'Last span'} {ago(last, self._clock())} ago"
+            if last
+            else "Waiting for a span",
         }
-        values = {"sparks": {}, "o": overview, "status": now, **values}
-        html = self._templates.get_template(template).render(
-            request=request, title=headline, headline=headline, here=here, frame=frame, **values
-        )
+        values = {"sparks": {}, "o": overview, "status": now, "now": self._clock(), **values}
+        html = self._render(request, template, headline, here=here, frame=frame, **values)
+        if status_code == 200 and request.method == "GET":
+            self._keep(str(request.url), html)
         return HTMLResponse(html, status_code)
+
+    def bare(self, request: Request, template: str, headline: str, status_code: int, **values: Any) -> HTMLResponse:
+        """A page that asks the store nothing: its frame has no tallies."""
+        frame = {**_NOTHING, "foot": "The store does not answer"}
+        return HTMLResponse(self._render(request, template, headline, here="", frame=frame, **values), status_code)
+
+    def last_known(self, request: Request, what: str) -> HTMLResponse:
+        """The page as it was, dimmed, with its age in the title; where it was never shown, only what happened."""
+        with self._lock:
+            at, html = self._pages.get(str(request.url), (None, ""))
+        if at is None:
+            return self.bare(request, "error.html", "The store does not answer", 503, what=what)
+        age = escape(f", as of {ago(at, self._clock())} ago")
+        html = html.replace(" · Seamwatch</title>", f"{age} · Seamwatch</title>", 1).replace("</h1>", f"{age}</h1>", 1)
+        html = html.replace("<body>", '<body class="old">', 1)
+        banner = f'<div class="banner" role="alert"><strong>This is the last page known.</strong> {escape(what)}</div>'
+        return HTMLResponse(html.replace('<div class="head">', banner + '<div class="head">', 1), 503)
+
+    def _render(self, request: Request, template: str, headline: str, **values: Any) -> str:
+        values = {"title": headline, "headline": headline, "request": request, **values}
+        return self._templates.get_template(template).render(**values)
+
+    def _keep(self, address: str, html: str) -> None:
+        with self._lock:
+            self._pages[address] = (self._clock(), html)
+            self._pages.move_to_end(address)
+            while len(self._pages) > _KEPT:
+                self._pages.popitem(last=False)

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "testserver")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_READS = ("GET", "HEAD", "OPTIONS")
+MOST_BYTES = 64 << 10  #: of a form or a change; the longest reason takes 6 KB
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -28,13 +30,21 @@ def refusal(request: Request) -> str:
     host = request.headers.get("host", "")
     if _bare(host) not in _LOOPBACK:
         return f"This agent answers on loopback only, not as {host[:80]!r}. Open it by 127.0.0.1."
-    if request.method in ("GET", "HEAD", "OPTIONS"):
+    if request.method in _READS:
         return ""
     site = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin") or request.headers.get("referer") or ""
-    if site not in ("same-origin", "none") or not origin or urlsplit(origin).netloc != host:
+    origin = urlsplit(request.headers.get("origin") or request.headers.get("referer") or "")
+    if site not in ("same-origin", "none") or (origin.scheme, origin.netloc) != (request.url.scheme, host):
         return "Changes are taken from this agent's own pages only. Send an Origin header that equals the Host."
     return ""
+
+
+def too_large(request: Request) -> bool:
+    """A change that is larger than any, or that does not say how large it is."""
+    if request.method in _READS:
+        return False
+    length = request.headers.get("content-length", "")
+    return not (length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= MOST_BYTES)
 
 
 def install(app: FastAPI) -> None:
@@ -42,8 +52,13 @@ def install(app: FastAPI) -> None:
 
     @app.middleware("http")
     async def guard(request: Request, following: Callable[[Request], Awaitable[Response]]) -> Response:
-        why = refusal(request)
-        response = PlainTextResponse(why + "\n", 403) if why else await following(request)
+        if why := refusal(request):
+            response: Response = PlainTextResponse(why + "\n", 403)
+        elif too_large(request):
+            text = f"A change takes at most {MOST_BYTES:,} bytes, told by Content-Length.\n"
+            response = PlainTextResponse(text, 413, headers={"Connection": "close"})
+        else:
+            response = await following(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         if not request.url.path.startswith("/static/"):

@@ -1,6 +1,6 @@
 """The screens. Routes are thin: a question to the views, a headline that is the verdict, a template."""
 
-import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
@@ -9,12 +9,23 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from agent.web.curves import finding_picture, map_of, seam_picture, sparks
-from agent.web.draw.map import MOST
+from agent.model.facts import ExemplarKind
+from agent.model.verdict import Outcome
+from agent.web import now, verdicts
+from agent.web.atlas import estate_map
+from agent.web.blind import FEW, gaps, unjudged
+from agent.web.curves import finding_picture, seam_picture
 from agent.web.frame import Frame
-from agent.web.overview import FindingView, Overview, SeamView
-from agent.web.status import Status
-from agent.web.views import Views
+from agent.web.near import nearest
+from agent.web.overview import FindingView, SeamView
+from agent.web.status import STALE, Status
+from agent.web.thresholds import thresholds
+from agent.web.told import few
+from agent.web.verdicts import blindness, headline
+from agent.web.views import Views, section
+from agent.web.witness import differ, figures, seen, witnesses
+
+__all__ = ["RANGES", "finding_page", "headline", "router"]
 
 PER_PAGE = 100
 RANGES = {
@@ -23,6 +34,7 @@ RANGES = {
     "24h": timedelta(days=1),
     "14d": timedelta(days=14),
 }
+_RANGE_WORDS = {"1h": "last hour", "3h": "3 h", "24h": "24 h", "14d": "14 d"}
 _SEAM_STATES = (
     ("", "All"),
     ("page", "Act now"),
@@ -32,24 +44,8 @@ _SEAM_STATES = (
     ("good", "Healthy"),
 )
 _FINDING_STATES = (("open", "Open"), ("pending", "Pending"), ("quiet", "Set aside"), ("all", "All"))
-
-
-def plural(number: int, one: str, many: str) -> str:
-    """`1 seam needs`, `2 seams need`."""
-    return f"{number:,} {one if number == 1 else many}"
-
-
-def headline(o: Overview) -> str:
-    """The verdict of the whole estate in one sentence."""
-    act, fix, tidy = (len(o.of(mark)) for mark in ("page", "fix", "tidy"))
-    if act:
-        return f"{plural(act, 'seam needs', 'seams need')} a person now"
-    if fix:
-        return f"Nothing is burning; {plural(fix, 'finding', 'findings')} to fix"
-    if tidy:
-        return f"Nothing is burning; {plural(tidy, 'finding', 'findings')} to tidy"
-    judged = o.counts.get("good", 0)
-    return f"All {judged} seams we can judge are healthy" if judged else "No seam can be judged yet"
+_URGENT = {"page": 0, "fix": 1, "tidy": 2, "blind": 3, "good": 4}
+_SHOWN = 100  #: subjects on a rule's page
 
 
 def paged(items: Sequence[Any], page: int, request: Request) -> tuple[Sequence[Any], Markup]:
@@ -68,36 +64,12 @@ def paged(items: Sequence[Any], page: int, request: Request) -> tuple[Sequence[A
 def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRouter:
     """Every page."""
     pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    _now(pages, views, frame, status)
+    pages.include_router(now.router(views, frame, status))
     _findings(pages, views, frame)
     _seams(pages, views, frame)
     _rules(pages, views, frame)
     _collectors(pages, views, frame, status)
     return pages
-
-
-def _now(pages: APIRouter, views: Views, frame: Frame, status: Callable[[], Status]) -> None:
-    @pages.get("/")
-    def now(request: Request) -> HTMLResponse:
-        """Is anything wrong, where, since when, whose is it, and can we see everything."""
-        o, told = views.overview(), status()
-        if not o.seams and not o.findings:
-            otlp = told.addresses.get("otlp", "127.0.0.1:4318")
-            return frame.page(request, "first.html", "Waiting for the first span", here="Now", otlp=otlp)
-        picture, title = map_of(o, trouble=bool(o.findings) or len(o.seams) > MOST)
-        note = "seams with findings and their neighbours;" if title == "Where it hurts" else ""
-        quiet = sum(1 for view in o.findings if view.quiet)
-        return frame.page(
-            request,
-            "now.html",
-            headline(o),
-            here="Now",
-            sparks=sparks(views, o),
-            map=picture,
-            map_title=title,
-            map_note=note,
-            quiet=quiet,
-        )
 
 
 def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
@@ -115,13 +87,12 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         by_state["pending"] = [view for view in views.findings() if view.finding.signal.value == "pending"]
         chosen = by_state.get(state, by_state["open"])
         chosen = [v for v in chosen if (not owner or v.finding.owner == owner) and (not rule or v.finding.rule == rule)]
-        order = {"page": 0, "fix": 1, "tidy": 2}
-        chosen.sort(key=lambda v: (order[v.mark], v.finding.opened or views.now(), v.finding.fingerprint))
+        chosen.sort(key=_urgency)
         shown, pager = paged(chosen, page, request)
         return frame.page(
             request,
             "findings.html",
-            plural(len(by_state["open"]), "finding is open", "findings are open"),
+            verdicts.of_findings(by_state["open"], sum(1 for view in by_state["open"] if view.mark == "page")),
             here="Findings",
             views=shown,
             pager=pager,
@@ -146,10 +117,24 @@ def finding_page(
     if found is None:
         raise HTTPException(404, f"There is no finding {fingerprint}.")
     picture = finding_picture(found, views.now())
-    says = found.view.finding.says
     return frame.page(
-        request, "finding.html", says, here="Findings", status_code=status_code, p=found, picture=picture, error=error
+        request,
+        "finding.html",
+        verdicts.of_finding(found.view, views.now()),
+        here="Findings",
+        status_code=status_code,
+        p=found,
+        picture=picture,
+        # What happened last proves more than what was slow.
+        proof=sorted(found.exemplars, key=lambda one: one.kind is ExemplarKind.SLOWEST),
+        error=error,
     )
+
+
+def _urgency(view: FindingView) -> tuple[int, float, str]:
+    """The worst first, and of those the newest."""
+    began = view.finding.opened or view.finding.since
+    return _URGENT[view.mark], -began.timestamp() if began else 0.0, view.finding.fingerprint
 
 
 def _in(view: FindingView, state: str) -> bool:
@@ -172,20 +157,26 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
         """The whole estate: what is connected to what, by which paradigm, and where is the trouble."""
         o = views.overview()
         found = [view for view in o.seams if _matches(view, q, paradigm, state)]
-        order = {"page": 0, "fix": 1, "tidy": 2, "blind": 3, "good": 4}
-        found.sort(key=lambda view: (order[view.mark], view.name, str(view.key)))
+        found.sort(key=lambda view: (_URGENT[view.mark], view.name, str(view.key)))
         shown, pager = paged(found, page, request)
-        picture, title = map_of(dataclasses.replace(o, seams=tuple(found)), trouble=len(found) > MOST)
+        picture, title, note = estate_map(o, found)
+        dark = len(o.seams) <= FEW and any(view.mark == "blind" for view in shown)
         good = o.counts.get("good", 0)
         return frame.page(
             request,
             "seams.html",
-            f"{good} of {len(o.seams)} seams are healthy",
+            f"{good:,} of {verdicts.plural(len(o.seams), 'seam is', 'seams are')} healthy"
+            if o.seams
+            else "No seam yet",
             here="Seams",
             views=shown,
+            number=len(found),
+            why={one.view.row.id: one.why for one in unjudged(o, views.blind(), views.rules)} if dark else {},
             pager=pager,
             map=picture,
             map_title=title,
+            map_note=note,
+            paradigms=Counter(view.paradigm for view in found),
             states=_SEAM_STATES,
             tallies={key: len(o.seams) if not key else o.counts.get(key, 0) for key, _ in _SEAM_STATES},
             chosen={"q": q, "paradigm": paradigm, "state": state},
@@ -194,23 +185,30 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
     @pages.get("/seams/{number}")
     def seam(request: Request, number: int, range: Annotated[str, Query(max_length=4)] = "3h") -> HTMLResponse:  # noqa: A002
         """Does it keep up, what changed, and do the witnesses agree."""
-        span = RANGES.get(range, RANGES["3h"])
+        chosen = range if range in RANGES else "3h"
+        span = RANGES[chosen]
         found = views.seam(number, span)
         if found is None:
             raise HTTPException(404, f"There is no seam {number}.")
-        loud = [view for view in found.view.findings if not view.quiet]
-        words = loud[0].finding.says if loud else f"{found.view.name} {_state(found.view)}"
-        picture = seam_picture(found, views.now(), span)
-        return frame.page(request, "seam.html", words, here="Seams", p=found, picture=picture, range=range)
-
-
-def _state(view: SeamView) -> str:
-    return "is healthy" if view.mark == "good" else "is not judged yet"
+        sums = seen(found, span)
+        return frame.page(
+            request,
+            "seam.html",
+            verdicts.of_seam(found.view, views.now()),
+            here="Seams",
+            p=found,
+            picture=seam_picture(found, views.now(), span),
+            figures=figures(found, sums, _RANGE_WORDS[chosen]),
+            witnesses=witnesses(found, sums) if found.view.key.kind == "consumes" else (),
+            differ=differ(sums),
+            broker=bool(found.measures),
+            range=chosen,
+        )
 
 
 def _matches(view: SeamView, text: str, paradigm: str, state: str) -> bool:
     wanted = text.strip().lower()
-    if wanted and wanted not in str(view.key).lower():
+    if wanted and wanted not in f"{view.key} {view.name}".lower():
         return False
     return (not paradigm or view.paradigm == paradigm) and (not state or view.mark == state)
 
@@ -221,8 +219,16 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
         """The catalogue with what each rule says now."""
         counts = {(rule, outcome.value): number for (rule, outcome), number in views.counts().items()}
         failing = sum(1 for rule in views.rules if counts.get((rule, "fails")))
-        words = f"{failing} of {plural(len(views.rules), 'rule fails', 'rules fail')} somewhere"
-        return frame.page(request, "rules.html", words, here="Rules", rules=list(views.rules.values()), counts=counts)
+        words = verdicts.of_rules(failing, len(views.rules))
+        return frame.page(
+            request,
+            "rules.html",
+            words,
+            here="Rules",
+            rules=list(views.rules.values()),
+            counts=counts,
+            counted=lambda rule: {outcome for (of, outcome), number in counts.items() if of == rule and number},
+        )
 
     @pages.get("/rules/{rule_id}")
     def rule(request: Request, rule_id: str) -> HTMLResponse:
@@ -230,15 +236,57 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
         found = views.rule(rule_id)
         if found is None:
             raise HTTPException(404, f"There is no rule {rule_id}.")
-        thresholds = list(dataclasses.asdict(found.rule.defaults).items())
-        return frame.page(request, "rule.html", found.rule.title, here="Rules", p=found, thresholds=thresholds)
+        counts = Counter(row.outcome.value for row in found.rows)
+        order = [Outcome.FAILS, Outcome.BLIND, Outcome.MEETS, Outcome.NOT_APPLICABLE]
+        rows = [row for outcome in order for row in found.rows if row.outcome is outcome]
+        small = len(found.rows) <= FEW
+        first, more = few(found.rule)
+        parts = {title: section(found.text, title) for title in ("What it does", "Why it hurts", "How to fix")}
+        below = {title: section(found.text, title) for title in ("When to ignore", "Evidence it needs", "Sources")}
+        return frame.page(
+            request,
+            "rule.html",
+            verdicts.of_rule(found, counts),
+            here="Rules",
+            p=found,
+            rows=rows[:_SHOWN],
+            counts=counts,
+            parts=parts,
+            below=below,
+            thresholds=thresholds(found.rule),
+            stories=first,
+            more=more,
+            near=nearest(found.rows, 4) if small else [],
+            blind=[row for row in rows if row.outcome is Outcome.BLIND][:3],
+            where=now.addresses(views.overview()) if small else {},
+        )
 
 
 def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[], Status]) -> None:
     @pages.get("/collectors")
     def collectors(request: Request) -> HTMLResponse:
         """What can't we see, why, and which line mends it."""
-        told = status()
-        waiting = sum(1 for one in told.collectors if one.state in ("waiting", "stale"))
-        words = f"{plural(waiting, 'source is', 'sources are')} silent" if waiting else "Every source speaks"
-        return frame.page(request, "collectors.html", words, here="Collectors", blind=views.blind())
+        told, o = status(), views.overview()
+        live = [one for one in told.collectors if one.state != "replayed"]
+        fresh = [one for one in live if one.mark(told.started, views.now()) == "good"]
+        waiting = sum(1 for one in live if one.last_fact is None)
+        speak = "Every source speaks" if len(fresh) == len(live) else f"{waiting} of {len(live)} sources has not spoken"
+        return frame.page(
+            request,
+            "collectors.html",
+            blindness(told, views.now()) or speak,
+            here="Collectors",
+            live=live,
+            fresh=len(fresh),
+            lost=sorted(_lost(told), key=lambda one: (-one[2], one[0], one[1])),
+            refused=sum(sum(one.refused.values()) for one in told.collectors),
+            facts=sum(one.facts for one in live),
+            gaps=gaps(views.causes(), views.rules),
+            dark=o.counts.get("blind", 0),
+            stale=STALE,
+        )
+
+
+def _lost(told: Status) -> list[tuple[str, str, int, int]]:
+    """Source, reason, number and of how many, for what was dropped."""
+    return [(one.name, reason, number, one.facts) for one in told.collectors for reason, number in one.dropped.items()]

@@ -6,13 +6,16 @@ from markupsafe import Markup, escape
 
 _CODE = re.compile(r"`([^`]+)`")
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
+_ITALIC = re.compile(r"\*(?=\S)([^*]+)(?<=\S)\*")
 _LINK = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
 
 
-def _inline(text: str) -> Markup:
+def inline(text: str) -> Markup:
+    """One line: code, bold, italics and links."""
     safe = str(escape(text))
     safe = _CODE.sub(r"<code>\1</code>", safe)
     safe = _BOLD.sub(r"<strong>\1</strong>", safe)
+    safe = _ITALIC.sub(r"<em>\1</em>", safe)
     safe = _LINK.sub(r'<a class="u" href="\2" rel="noreferrer">\1</a>', safe)
     return Markup(safe)  # noqa: S704  # escaped above; only our own tags were added
 
@@ -20,6 +23,16 @@ def _inline(text: str) -> Markup:
 def render(text: str) -> Markup:
     """The text as HTML; a first-level heading is left out, the page has one."""
     return Markup("\n").join(_block(block) for block in re.split(r"\n\s*\n", text.strip()))
+
+
+def steps(text: str) -> Markup:
+    """What to do, one numbered step a list item; a text that is no list stays prose."""
+    found = re.split(r"^(?:\d+\.|[-*]) ", text.strip(), flags=re.MULTILINE)
+    if len(found) < 2 or found[0].strip():
+        return Markup('<div class="pad prose">{}</div>').format(render(text))
+    items = [inline(" ".join(step.split())) for step in found[1:]]
+    inner = Markup("").join(Markup("<li><div>{}</div></li>").format(step) for step in items)
+    return Markup('<ol class="steps">{}</ol>').format(inner)
 
 
 def _block(block: str) -> Markup:
@@ -36,9 +49,10 @@ def _block(block: str) -> Markup:
     if re.match(r"[-*] |\d+\. ", lines[0]):
         items = re.split(r"\n(?=[-*] |\d+\. )", block)
         inner = [
-            Markup("<li>{}</li>").format(_inline(re.sub(r"^([-*]|\d+\.) ", "", i).replace("\n", " "))) for i in items
+            Markup("<li>{}</li>").format(inline(re.sub(r"^([-*]|\d+\.) ", "", i).replace("\n", " "))) for i in items
         ]
-        return Markup("<ul>{}</ul>").format(Markup("").join(inner))
+        kind = "ol" if lines[0][0].isdigit() else "ul"
+        return Markup("<{}>{}</{}>").format(kind, Markup("").join(inner), kind)
     if lines[0].startswith("|"):
         return Markup("<pre>{}</pre>").format(block)
-    return Markup("<p>{}</p>").format(_inline(" ".join(lines)))
+    return Markup("<p>{}</p>").format(inline(" ".join(lines)))

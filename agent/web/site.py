@@ -20,6 +20,7 @@ from agent.web.status import Status
 from agent.web.views import Views
 
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
+Metrics = Callable[[str], tuple[bytes, str]]  #: the page and its content type, for an Accept header
 
 
 def site(
@@ -29,7 +30,7 @@ def site(
     clock: Callable[[], datetime],
     status: Callable[[], Status],
     settle: timedelta,
-    metrics: Callable[[], bytes] | None = None,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
     """The ASGI application of port 8740; `state.refresh` reads the estate anew, ahead of the next look."""
     app = FastAPI(
@@ -52,7 +53,7 @@ def site(
     return app
 
 
-def _health(app: FastAPI, status: Callable[[], Status], metrics: Callable[[], bytes] | None) -> None:
+def _health(app: FastAPI, status: Callable[[], Status], metrics: Metrics | None) -> None:
     @app.get("/healthz", include_in_schema=False)
     def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok\n")
@@ -65,15 +66,19 @@ def _health(app: FastAPI, status: Callable[[], Status], metrics: Callable[[], by
         )
 
     @app.get("/metrics", include_in_schema=False)
-    def scrape() -> Response:
-        return Response(metrics() if metrics else b"", media_type=METRICS)
+    def scrape(request: Request) -> Response:
+        body, content_type = metrics(request.headers.get("accept", "")) if metrics else (b"", METRICS)
+        return Response(body, headers={"Content-Type": content_type})
 
 
 def _errors(app: FastAPI, frame: Frame) -> None:
     def answer(request: Request, code: int, headline: str, what: str) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": headline, "what": what}, code)
-        return frame.page(request, "error.html", headline, status_code=code, what=what)
+        try:
+            return frame.page(request, "error.html", headline, status_code=code, what=what)
+        except StoreProblem:
+            return frame.bare(request, "error.html", headline, code, what=what)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, problem: Exception) -> Response:
@@ -94,4 +99,4 @@ def _errors(app: FastAPI, frame: Frame) -> None:
         what = "The store does not answer. Traces are still taken, and kept in the journal. Try again in a moment."
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": "store unreachable", "what": what}, 503)
-        return PlainTextResponse(what + "\n", 503)
+        return frame.last_known(request, what)

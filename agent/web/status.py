@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+
+STALE = timedelta(minutes=5)  #: without a fact; shorter, and a quiet night reads as an outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,21 @@ class CollectorStatus:
     note: str
     hint: str  #: the line to paste
 
+    def silent(self, started: datetime, now: datetime) -> timedelta | None:
+        """For how long it has said nothing, where that is too long; a recording is never silent, it is over."""
+        if self.state == "replayed":
+            return None
+        quiet = now - (self.last_fact or started)
+        return quiet if quiet >= STALE or self.state == "stale" else None
+
+    def mark(self, started: datetime, now: datetime) -> str:
+        """Its shape: fix for silent, good for fresh, blind for not yet, na for a recording."""
+        if self.state == "replayed":
+            return "na"
+        if self.silent(started, now) is not None:
+            return "fix"
+        return "blind" if self.last_fact is None else "good"
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -36,3 +53,8 @@ class Status:
     why_not_ready: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
     replayed: str = ""
+
+    def silent(self, now: datetime) -> tuple[tuple[CollectorStatus, timedelta], ...]:
+        """The sources that have said nothing for too long, the longest silence first."""
+        found = [(one, quiet) for one in self.collectors if (quiet := one.silent(self.started, now)) is not None]
+        return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0].name)))

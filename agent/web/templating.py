@@ -13,6 +13,8 @@ from agent.web.draw.icons import ICONS
 from agent.web.overview import SeamView
 
 HERE = Path(__file__).parent
+STATES = {"fails": "fix", "meets": "good", "blind": "blind", "not_applicable": "na"}
+DAY = 86_400.0
 
 
 def environment(clock: Callable[[], datetime]) -> Environment:
@@ -34,16 +36,47 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "column": words.column,
         "subject": words.subject_name,
         "prose": prose.render,
+        "inline": prose.inline,
+        "steps": prose.steps,
+        "helps": words.helps,
         "mean": mean,
+        "flow": lambda view: flow(view, clock()),
         "saw": words.scalar,
+        "span": words.span,
+        "rate": words.rate,
+        "share": words.share,
+        "threshold": words.threshold,
+        "fails": lambda claim: words.condition(claim.op, claim.limit),
+        "plain": words.plain,
+        "line": words.line,
+        "sentence": words.sentence,
+        "bare": words.bare,
+        "bold": bold,
         "safe_icon": lambda name: ICONS[name],
-        "markup": lambda _text: Markup("<span></span>"),
+        "markup": lambda _text: Markup('<span class="spark"></span>'),
+        "state": lambda outcome: STATES[str(outcome)],
     }
     env.filters.update(filters)
     return env
 
 
+def bold(headline: str) -> Markup:
+    """What needs a person stands out: the number and its noun, before `need`."""
+    head, needs, rest = headline.partition(" need")
+    start, silent, number = head.rpartition("; ")
+    loud = Markup("{}<b>{}</b>{}").format(start + silent, number, needs + rest)
+    return loud if needs else Markup("{}").format(headline)
+
+
+def flow(view: SeamView, now: datetime) -> str:
+    """How often a seam was crossed in the last day, or since it was first seen."""
+    if not view.values:
+        return "not seen"
+    known = (now - view.row.first_seen).total_seconds()
+    return words.rate(words.column(view.values, "COUNT") / min(DAY, max(60.0, known)))
+
+
 def mean(view: SeamView) -> str:
     """The mean duration of a seam's crossings."""
     count = words.column(view.values, "COUNT")
-    return words.milliseconds(words.column(view.values, "DURATION_US") / count / 1000) if count > 0 else ""
+    return words.milliseconds(words.column(view.values, "DURATION_US") / count / 1000) if count > 0 else "not seen"

@@ -18,6 +18,7 @@ from agent.store.verdicts import BlindCause
 from agent.web.overview import DAY, FindingView, Overviews, SeamView, subjects_of
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
+MOST_BLIND = 10_000
 _MEASURES = ("lag", "age_seconds", "committed", "produced")
 
 
@@ -152,9 +153,13 @@ class Views:
         """Verdicts of the last round by rule and outcome."""
         return self._store.verdict_counts()
 
-    def blind(self) -> list[BlindCause]:
+    def causes(self) -> list[BlindCause]:
         """What cannot be judged, by what would cure it."""
         return self._store.blind_causes()
+
+    def blind(self) -> list[VerdictRow]:
+        """What cannot be judged, subject by subject, at most `MOST_BLIND`."""
+        return self._store.verdicts(outcome=Outcome.BLIND, most=MOST_BLIND)
 
 
 def section(text: str, heading: str) -> str:

@@ -1,11 +1,14 @@
 """Numbers, times and names as people read them."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 from agent.model.facts import Column
 from agent.model.seam import Component, SeamKey, SubjectRef
 
-_KINDS = {"publishes": "writes to", "consumes": "reads", "calls": "calls", "reads": "reads", "writes": "writes"}
+_OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
+_LONG = re.compile(r"\d[\d,]*\.\d{4,}")
+_COMPARED = re.compile(r"(>=|<=|==|!=|>|<) (?=\S)")
 
 
 def ago(then: datetime | None, now: datetime) -> str:
@@ -41,6 +44,89 @@ def scalar(value: object) -> str:
     return str(value)
 
 
+def span(length: timedelta | float) -> str:
+    """A length of time (a number is seconds) in at most two units: `15 min`, `1 h 10 min`, `at once` for none."""
+    seconds = round(length.total_seconds() if isinstance(length, timedelta) else length)
+    if seconds <= 0:
+        return "at once"
+    parts = []
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if seconds >= size:
+            parts.append(f"{seconds // size} {unit}")
+            seconds %= size
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+def rate(per_second: float) -> str:
+    """How often, in the unit that has a figure before its point: `2,010/s`, `3.3/min`, `41/h`, `2 a day`."""
+    if per_second <= 0:
+        return "none"
+    for size, unit in ((1, "/s"), (60, "/min"), (3600, "/h")):
+        if per_second * size >= 1:
+            return f"{_figures(per_second * size)}{unit}"
+    return f"{_figures(per_second * 86_400)} a day"
+
+
+def _figures(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}".removesuffix(".0")
+
+
+def share(part: float, whole: float) -> str:
+    """`0.04%`, `under 0.01%`; empty for a share of nothing."""
+    if whole <= 0:
+        return ""
+    percent = 100 * part / whole
+    if 0 < percent < 0.01:
+        return "under 0.01%"
+    return f"{percent:.0f}%" if percent >= 10 or percent == 0 else f"{percent:.2g}%"
+
+
+def threshold(value: object) -> str:
+    """A threshold as people write it: `15 min`, `0.9`, `CST, FIT`."""
+    if isinstance(value, timedelta):
+        return span(value)
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    return scalar(value)
+
+
+def condition(operator: str, limit: object) -> str:
+    """When a claim counts towards failing: `over 90`, `at least 1,000`, `yes`."""
+    if isinstance(limit, bool):
+        return scalar(limit if operator == "==" else not limit)
+    return f"{_OPERATORS[operator]} {scalar(limit)}"
+
+
+def plain(text: str) -> str:
+    """A rule's text with its operators as words and its numbers cut: `samples: 4, needs at least 20`."""
+    text = _LONG.sub(lambda found: scalar(float(found[0].replace(",", ""))), text)
+    return _COMPARED.sub(lambda found: f"{_OPERATORS[found[1]]} ", text)
+
+
+def sentence(text: str) -> str:
+    """Its first letter large, the rest as it is: names and months keep theirs."""
+    return text[:1].upper() + text[1:]
+
+
+def line(text: str) -> str:
+    """A sentence as a title: without its full stop."""
+    return text.removesuffix(".")
+
+
+def helps(reason: str) -> str:
+    """What to do about facts that were dropped for a reason."""
+    told = (
+        ("bad id", "the sender breaks the specification: upgrade its exporter"),
+        ("empty poll", "by design: nothing was read"),
+        ("failed poll", "by design: an error of the client, no message"),
+        ("no room to pair", "too many open traces at once: send whole traces to one agent, or fewer of them"),
+        ("seam limit", "too many names: look for an identifier in a topic, table or route"),
+    )
+    return next((help_ for start, help_ in told if reason.startswith(start)), "the log says more")
+
+
 def milliseconds(value: float | None) -> str:
     """`12 ms`, `3.4 s`, `2 min`; `not seen` for None."""
     if value is None:
@@ -48,7 +134,7 @@ def milliseconds(value: float | None) -> str:
     if value < 1000:
         return f"{value:,.0f} ms"
     if value < 120_000:
-        return f"{value / 1000:,.1f} s"
+        return f"{value / 1000:,.1f} s".replace(".0 s", " s")
     return f"{value / 60_000:,.0f} min"
 
 

@@ -61,15 +61,19 @@ def free(port: int) -> int:
     raise SystemExit(message)
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _ready(port: int) -> bool:
+    """True once the agent has replayed and serves."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):  # loopback
+            return True
+    except OSError:
+        return False
 
 
-def live(estate: Estate, port: int, agent: "subprocess.Popen[bytes]") -> None:
+def live(estate: Estate, port: int, web: int, agent: "subprocess.Popen[bytes]") -> None:
     """Send the estate's traffic to the agent's own receiver, until it ends."""
     url = f"http://127.0.0.1:{port}/v1/traces"
-    while agent.poll() is None and not _listens(port):
+    while agent.poll() is None and not _ready(web):
         time.sleep(0.2)
     while agent.poll() is None:
         begun = time.time()
@@ -105,7 +109,7 @@ def main() -> int:
     agent = subprocess.Popen(command, env=environ)  # noqa: S603  # our own command
     signal.signal(signal.SIGTERM, lambda *_: agent.terminate())
     try:
-        live(estate, otlp, agent)
+        live(estate, otlp, web, agent)
     except KeyboardInterrupt:
         agent.send_signal(signal.SIGINT)
     code = agent.wait()

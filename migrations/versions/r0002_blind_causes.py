@@ -21,6 +21,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(32), primary_key=True),
         sa.Column("place", sa.String(32), primary_key=True),
         sa.Column("learn", sa.Text, nullable=False),
+        sa.Column("missing", sa.Text, nullable=False),
+        sa.Column("named", sa.Text, nullable=False),
         sa.Column("subjects", sa.Integer, nullable=False),
     )
 

@@ -284,8 +284,14 @@ def test_why_rules_are_blind_is_counted_by_cure(store: Store) -> None:
 
     rows = [("R", A.subject, blind("a", "b")), ("R", B.subject, blind("a", "b")), ("S", A.subject, blind("c"))]
     store.save_verdicts(NOON, [*rows, ("T", A.subject, Verdict(Outcome.MEETS, "fine"))], {})
-    found = [(cause.rule, cause.reason, cause.learn, cause.subjects) for cause in store.blind_causes()]
-    assert found == [("R", Reason.NOT_SENT, "a; b", 2), ("S", Reason.NOT_SENT, "c", 1)]
+    found = [(cause.rule, cause.reason, cause.learn, cause.subjects, cause.named) for cause in store.blind_causes()]
+    both = (A.subject, B.subject)
+    assert found == [("R", Reason.NOT_SENT, "a; b", 2, both), ("S", Reason.NOT_SENT, "c", 1, (A.subject,))]
+    subjects = [seam.consumes(seam.topic(f"t{n}", "c"), seam.group("g", "c")).subject for n in range(5)]
+    few = [replace(blind("a"), missing=(f"samples: {n}, needs >= 20", "age: not seen")) for n in range(5)]
+    store.save_verdicts(NOON, [("R", subject, v) for subject, v in zip(subjects, few, strict=True)], {})
+    [cause] = store.blind_causes()
+    assert (cause.missing, cause.subjects, cause.named) == ("samples; age", 5, tuple(subjects[:3]))
     store.save_verdicts(NOON, [("T", A.subject, Verdict(Outcome.MEETS, "fine"))], {})
     assert store.blind_causes() == []
 
@@ -295,7 +301,7 @@ def test_a_rule_page_gets_failing_verdicts_first_and_no_more_than_it_asks_for(st
     subjects = [seam.consumes(seam.topic(f"t{n}", "c"), seam.group("g", "c")).subject for n in range(4)]
     store.save_verdicts(NOON, [("R", s, Verdict(o, o.value)) for s, o in zip(subjects, outcomes, strict=True)], {})
     told = [row.outcome for row in store.verdicts(rule="R", most=3)]
-    assert told == [Outcome.FAILS, Outcome.MEETS, Outcome.BLIND]
+    assert told == [Outcome.FAILS, Outcome.BLIND, Outcome.MEETS]
     assert {(rule, o) for rule, _, o in store.outcomes()} == {("R", o) for o in outcomes if o != "not_applicable"}
 
 

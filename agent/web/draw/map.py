@@ -1,6 +1,6 @@
 """The map: components in layers by their longest path, seams as curves, findings as marks."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,10 +8,13 @@ from markupsafe import Markup
 
 from agent.model.seam import Component
 
-_BOX, _HIGH, _GAP_X, _GAP_Y = 150, 40, 74, 16
+_BOX, _HIGH, _GAP_X, _GAP_Y, _EDGE = 132, 40, 74, 14, 18
+_FLAG_GAP = 148  #: between columns, where a mark has words
 _SWEEPS = 8
-_NARROWEST = 1100  #: a small estate is not blown up to fill the page
+_NARROWEST = 1164  #: a small estate is spread over the page, not blown up
+_LETTER = 6.4  #: pixels, about, of a letter in a flag
 MOST = 60  #: components; beyond it only trouble and its neighbours are drawn
+_ORDER = ("page", "fix", "tidy", "blind", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,18 @@ class Edge:
     source: Component
     target: Component
     paradigm: str
-    mark: str = ""  #: page | fix | tidy, or none
+    mark: str = ""  #: page | fix | tidy | blind, or none
     address: str = ""
+    words: str = ""  #: beside its mark: the trouble in two or three words
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One component as people know it."""
+
+    name: str
+    kind: str
+    address: str
 
 
 def layers(edges: Sequence[Edge]) -> list[list[Component]]:
@@ -67,36 +80,52 @@ def _sorted(columns: list[list[Component]], edges: Sequence[Edge]) -> list[list[
     for edge in edges:
         near[edge.source].append(edge.target)
         near[edge.target].append(edge.source)
-    for _ in range(_SWEEPS):
-        row = {component: number for column in columns for number, component in enumerate(column)}
-        for column in columns:
-            column.sort(key=lambda c: (sum(row[n] for n in near[c]) / max(1, len(near[c])), c))
+    for sweep in range(_SWEEPS):
+        for column in columns if sweep % 2 else columns[::-1]:
+            place = {one: (row + 0.5) / len(some) for some in columns for row, one in enumerate(some)}
+            column.sort(key=lambda c: (round(sum(place[n] for n in near[c]) / max(1, len(near[c])), 6), c))
     return columns
 
 
-def picture(edges: Sequence[Edge], names: Mapping[Component, str], says: str) -> Markup:
-    """The map as SVG; nothing for no seams."""
+def picture(edges: Sequence[Edge], boxes: Mapping[Component, Box], says: str, *, heads: bool = False) -> Markup:
+    """The map as SVG; nothing for no seams. `heads` writes above each column what stands in it."""
     if not edges:
         return Markup("")
     columns = layers(edges)
     tall = max(len(column) for column in columns)
-    width = max(_NARROWEST, len(columns) * (_BOX + _GAP_X) - _GAP_X + 36)
-    left = (width - (len(columns) * (_BOX + _GAP_X) - _GAP_X)) / 2
-    height = tall * (_HIGH + _GAP_Y) + 20
-    place = {}
+    gap = _FLAG_GAP if any(edge.words for edge in edges) else _GAP_X
+    width = max(_NARROWEST, len(columns) * (_BOX + gap) - gap + 2 * _EDGE)
+    step = (width - 2 * _EDGE - _BOX) / max(1, len(columns) - 1)
+    top = 34 if heads else 14
+    height = tall * (_HIGH + _GAP_Y) - _GAP_Y + top + 16
+    place: dict[Component, tuple[float, float]] = {}
+    titles = []
     for x, column in enumerate(columns):
-        offset = (tall - len(column)) * (_HIGH + _GAP_Y) / 2
+        # A column with few components spreads over the height: neighbours come nearer, lines cross less.
+        room = (height - top - 16) / len(column)
         for y, component in enumerate(column):
-            place[component] = (left + x * (_BOX + _GAP_X), 10 + offset + y * (_HIGH + _GAP_Y))
-    lines = [_line(edge, place) for edge in sorted(edges, key=lambda e: (e.mark, e.source, e.target))]
-    boxes = [_box(component, place[component], names.get(component, component.name)) for component in sorted(place)]
-    marks = [_mark(edge, place) for edge in edges if edge.mark]
-    return Markup('<svg class="map" viewBox="0 0 {} {:.0f}" role="group" aria-label="{}">{}</svg>').format(
-        width, height, says, Markup("").join([*lines, *boxes, *marks])
+            place[component] = (_EDGE + x * step, top + y * room + (room - _HIGH) / 2)
+        title = Markup('<text class="col" x="{:.1f}" y="18">{}</text>')
+        titles.append(title.format(_EDGE + x * step, _head([boxes[one].kind for one in column])))
+    inside = [
+        *(_line(edge, place) for edge in sorted(edges, key=lambda e: (-_ORDER.index(e.mark), e.source, e.target))),
+        *(_box(component, place[component], boxes[component]) for component in sorted(place)),
+        *(_mark(edge, place) for edge in edges if edge.mark),
+        *(titles if heads else ()),
+    ]
+    return Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}">{}</svg>').format(
+        width, height, says, Markup("").join(inside)
     )
 
 
 Places = Mapping[Component, tuple[float, float]]
+
+
+def _head(kinds: Sequence[str]) -> str:
+    """`Topics and tables`: the two most frequent kinds of a column."""
+    counted = Counter("reader" if kind == "group" else kind for kind in kinds)
+    names = [f"{kind}s" for kind, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:2]]
+    return " and ".join(names).capitalize()
 
 
 def _ends(edge: Edge, place: Places) -> tuple[float, float, float, float]:
@@ -107,40 +136,51 @@ def _ends(edge: Edge, place: Places) -> tuple[float, float, float, float]:
 def _line(edge: Edge, place: Places) -> Markup:
     x1, y1, x2, y2 = _ends(edge, place)
     bend = max(24.0, abs(x2 - x1) / 2)
+    mark = edge.mark if edge.mark != "blind" else ""
     return Markup('<path class="seam {} {}" d="M{:.1f} {:.1f} C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}"/>').format(
-        edge.paradigm, edge.mark, x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2
+        edge.paradigm, mark, x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2
     )
 
 
-def _box(component: Component, at: tuple[float, float], name: str) -> Markup:
+def _box(component: Component, at: tuple[float, float], box: Box) -> Markup:
     x, y = at
-    short = name if len(name) <= 20 else name[:19] + "…"
+    round_ = 20 if component.kind == "topic" else 7
+    inset = x + (18 if component.kind == "topic" else 12)
+    short = box.name if len(box.name) <= 17 else box.name[:16] + "…"
     return Markup(
-        '<g><title>{}</title><rect class="box" x="{:.1f}" y="{:.1f}" width="{}" height="{}" rx="{}"/>'
-        '<text x="{:.1f}" y="{:.1f}">{}</text><text class="kind" x="{:.1f}" y="{:.1f}">{}</text></g>'
-    ).format(
-        str(component),
-        x,
-        y,
-        _BOX,
-        _HIGH,
-        20 if component.kind == "topic" else 7,
-        x + 14,
-        y + 17.5,
-        short,
-        x + 14,
-        y + 31,
-        component.kind,
-    )
+        '<a href="{}"><title>{}</title><rect class="box" x="{:.1f}" y="{:.1f}" width="{}" height="{}" rx="{}"/>'
+        '<text x="{:.1f}" y="{:.1f}">{}</text><text class="kind" x="{:.1f}" y="{:.1f}">{}</text></a>'
+    ).format(box.address, str(component), x, y, _BOX, _HIGH, round_, inset, y + 17.5, short, inset, y + 31, box.kind)
 
 
 def _mark(edge: Edge, place: Places) -> Markup:
     x1, y1, x2, y2 = _ends(edge, place)
-    x, y = (x1 + x2) / 2 - 8, (y1 + y2) / 2 - 8
-    words = {"page": "Act now", "fix": "Fix", "tidy": "Tidy"}[edge.mark]
-    inner = Markup(
-        '<svg class="mark {}" x="{:.1f}" y="{:.1f}" width="16" height="16"><use href="#m-{}"/></svg>'
-    ).format(edge.mark, x, y, edge.mark)
-    if not edge.address:
-        return inner
-    return Markup('<a href="{}" aria-label="{}">{}</a>').format(edge.address, words, inner)
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    words = {"page": "Act now", "fix": "Fix", "tidy": "Tidy", "blind": "Cannot judge"}[edge.mark]
+    label = f"{words}: {edge.words or 'open the seam'}"
+    if not edge.words:
+        return Markup(
+            '<a href="{}" class="badge {}" aria-label="{}"><circle cx="{:.1f}" cy="{:.1f}" r="11"/>'
+            '<use href="#m-{}" x="{:.1f}" y="{:.1f}" width="14" height="14"/></a>'
+        ).format(edge.address, edge.mark, label, x, y, edge.mark, x - 7, y - 7)
+    wide = 34 + _LETTER * len(edge.words)
+    left = x - wide / 2
+    return Markup(
+        '<a href="{}" class="flag {}" aria-label="{}">'
+        '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="23" rx="6.5"/>'
+        '<use href="#m-{}" x="{:.1f}" y="{:.1f}" width="13" height="13"/>'
+        '<text x="{:.1f}" y="{:.1f}">{}</text></a>'
+    ).format(
+        edge.address,
+        edge.mark,
+        label,
+        left,
+        y - 11.5,
+        wide,
+        edge.mark,
+        left + 8,
+        y - 6.5,
+        left + 26,
+        y + 4.2,
+        edge.words,
+    )

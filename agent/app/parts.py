@@ -1,0 +1,64 @@
+"""Everything that one agent is made of, opened and put together."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from agent.app.journalling import Memory, lock, remember
+from agent.app.wiring import catalogue, declared_by, decoder, thresholds
+from agent.config.settings import Settings
+from agent.engine.round import Outcomes, Rounds
+from agent.measure.timings import Timings
+from agent.model.declared import Declarations
+from agent.store.store import Store, start_store
+from collectors.otlp.receiver import Limits, Receiver
+
+log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """The clock on the wall."""
+    return datetime.now(UTC)
+
+
+def store_url(settings: Settings) -> str:
+    """Where the store is."""
+    return settings.store.url.reveal() or f"sqlite:///{settings.data_dir / 'seamwatch.db'}"
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything that one agent is made of."""
+
+    settings: Settings
+    store: Store
+    memory: Memory
+    receiver: Receiver
+    rounds: Rounds
+    declared: Declarations
+    handle: int
+    started: datetime = field(default_factory=now)
+    last_round: Outcomes | None = None
+    troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
+    replayed: str = ""
+    damage: str = ""  #: what was found broken at the start, and where it was set aside
+    last_spans: datetime | None = None
+    rate: float = 0.0
+    addresses: dict[str, str] = field(default_factory=dict)
+    round_seconds: Timings = field(default_factory=Timings)
+
+
+def assemble(settings: Settings) -> Parts:
+    """Open everything; raise StoreError or ConfigError with what to do."""
+    handle = lock(settings.data_dir)
+    declared = declared_by(settings)
+    changed = thresholds(settings)
+    store, damage = start_store(store_url(settings), now())
+    if damage:
+        log.error("store damaged", extra={"fields": {"what": damage}})
+    spans = decoder(settings)
+    memory = remember(settings, store, spans.shapes, now)
+    limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
+    receiver = Receiver(spans, memory.intake, limits)
+    rounds = Rounds(store, catalogue(), declared, thresholds=changed)
+    return Parts(settings, store, memory, receiver, rounds, declared, handle, damage=damage)

@@ -1,0 +1,108 @@
+"""What an agent tells of itself: to its pages, and to `/metrics`."""
+
+from collections import Counter
+
+from agent import __version__
+from agent.app.parts import Parts
+from agent.store.notes import SourceRow
+from agent.telemetry import Figures
+from agent.web.status import CollectorStatus, Status
+
+_REFUSING = {
+    "disk full": "the disk is full",
+    "journal full": "the store is too far behind",
+    "stopping": "it is stopping",
+}
+
+
+def why_not_ready(parts: Parts) -> str:
+    """What does not work now, in words; empty when all does."""
+    refusing = parts.memory.intake.why_not(0)
+    told = [parts.memory.intake.broken, *parts.troubles.values()]
+    if refusing in _REFUSING:
+        told.append(f"spans are refused: {_REFUSING[refusing]}")
+    return "; ".join(filter(None, told))
+
+
+def _lost(parts: Parts) -> Counter[str]:
+    """What was dropped, by reason."""
+    aggregate = parts.memory.aggregator
+    lost = Counter(aggregate.counters.dropped)
+    lost.update({f"no room to pair ({name})": count for name, count in aggregate.pairing.evicted.items() if count})
+    lost.update({"seam limit": sum(aggregate.slots.overflowed.values())})
+    return +lost
+
+
+def status(parts: Parts) -> Status:
+    """What the pages show of the agent itself."""
+    counters = parts.receiver.counters
+    address = parts.addresses.get("otlp", "127.0.0.1:4318")
+    otlp = CollectorStatus(
+        kind="otlp",
+        name="OTLP over HTTP",
+        state="waiting" if parts.last_spans is None else "fresh",
+        last_fact=parts.last_spans,
+        facts=counters.spans,
+        per_second=parts.rate,
+        refused=dict(counters.refused),
+        dropped=_lost(parts),
+        note="",
+        hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
+    )
+    replayed = [_recording(row) for row in parts.store.sources() if row.source.startswith("recording/")]
+    last = parts.last_round
+    why_not = why_not_ready(parts)
+    return Status(
+        version=__version__,
+        started=parts.started,
+        last_round=last.as_of if last else None,
+        round_seconds=last.seconds if last else 0.0,
+        collectors=(otlp, *replayed),
+        journal_bytes=parts.memory.journal.bytes_held,
+        journal_records=parts.memory.journal.records_held,
+        ready=not why_not,
+        why_not_ready=why_not,
+        addresses=dict(parts.addresses),
+        replayed=parts.replayed,
+    )
+
+
+def _recording(row: SourceRow) -> CollectorStatus:
+    return CollectorStatus(
+        kind="recording",
+        name=row.source.removeprefix("recording/"),
+        state="replayed",
+        last_fact=row.last_fact,
+        facts=sum(row.counters.values()),
+        per_second=0.0,
+        refused={},
+        dropped={},
+        note="replayed",
+        hint="",
+    )
+
+
+def figures(parts: Parts) -> Figures:
+    """What `/metrics` tells of the agent itself; the estate it reads from the store."""
+    counters = parts.receiver.counters
+    rows = [row for row in parts.store.sources() if row.source.startswith("recording/")]
+    recorded = {(row.source, reason(verb)): count for row in rows for verb, count in row.counters.items()}
+    return Figures(
+        version=__version__,
+        received={("otlp", ""): counters.spans, **recorded},
+        refused={("otlp", why): count for why, count in counters.refused.items()},
+        dropped={("otlp", why): count for why, count in _lost(parts).items()},
+        commit_seconds=parts.memory.intake.counters.commit_seconds,
+        round_seconds=parts.round_seconds,
+        sources={("otlp", "http"): parts.last_spans, **{_place(row): row.last_success for row in rows}},
+    )
+
+
+def reason(verb: str) -> str:
+    """The reason in a counter's name, `received` being none."""
+    return verb.removeprefix("received").strip()
+
+
+def _place(row: SourceRow) -> tuple[str, str]:
+    kind, _, name = row.source.removeprefix("recording/").partition("/")
+    return kind, name

@@ -1,0 +1,101 @@
+"""The map of an estate: which components are one thing to people, which seams to draw, and what stands on them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from agent.model.seam import Component
+from agent.web.draw.map import MOST, Box, Edge, picture
+from agent.web.overview import Overview, SeamView
+from agent.web.words import bare
+
+_WORST = ("page", "fix", "tidy", "blind", "")
+_LOUD = ("page", "fix", "tidy")
+
+
+def estate_map(o: Overview, seams: Sequence[SeamView]) -> tuple[Markup, str, str]:
+    """These seams with a mark on each finding and each that cannot be judged; with title and note."""
+    many = _many(seams)
+    picked = _trouble(seams) if many else list(seams)
+    title = "Where it hurts" if many else "The whole estate" if len(seams) == len(o.seams) else "These seams"
+    drawn, boxes = _draw(picked, words=False)
+    note = f"{len(boxes)} components; the line is the paradigm, a mark is a finding"
+    return picture(drawn, boxes, _says(picked), heads=True), title, note
+
+
+def trouble_map(o: Overview) -> Markup:
+    """The seams with findings and their neighbours, each finding in words."""
+    picked = _trouble(o.seams)
+    drawn, boxes = _draw(picked, words=True)
+    return picture(drawn, boxes, _says(picked))
+
+
+def _many(seams: Sequence[SeamView]) -> bool:
+    """Whether there are more components than a map can show; stops counting there."""
+    ends: set[Component] = set()
+    for view in seams:
+        ends.update(_ends(view))
+        if len(ends) > MOST:
+            return True
+    return False
+
+
+def _ends(view: SeamView) -> tuple[Component, Component]:
+    """A group and a route are their service to people: what it reads, serves and writes meets in one box."""
+    source, target = view.key.source, view.key.target
+    if target.kind == "group" and (name := view.row.attributes.get("service")):
+        return source, Component("service", name)
+    if target.kind == "route":
+        return source, Component("service", target.name.partition(" ")[0])
+    return source, target
+
+
+def _trouble(seams: Sequence[SeamView]) -> list[SeamView]:
+    hot = {end for view in seams if view.mark in _LOUD for end in _ends(view)}
+    near = [view for view in seams if not hot.isdisjoint(_ends(view))]
+    near.sort(key=lambda view: (_WORST.index(view.mark if view.mark != "good" else ""), view.row.id))
+    return near[:MOST]
+
+
+def _says(seams: Sequence[SeamView]) -> str:
+    marks = Counter(view.mark for view in seams)
+    return f"Map of {len(seams)} seams: {marks['page']} need action now, {marks['fix']} to fix, {marks['tidy']} to tidy"
+
+
+def _draw(seams: Sequence[SeamView], *, words: bool) -> tuple[list[Edge], Mapping[Component, Box]]:
+    lines: dict[tuple[Component, Component], Edge] = {}
+    parts: dict[Component, set[str]] = defaultdict(set)
+    for view in seams:
+        edge = _edge(view, words=words)
+        parts[edge.source].add(view.key.source.kind)
+        parts[edge.target].add(view.key.target.kind)
+        other = lines.get((edge.source, edge.target))
+        if other is None or _WORST.index(edge.mark) < _WORST.index(other.mark):
+            lines[edge.source, edge.target] = edge
+    boxes = {end: Box(bare(end), _kind(end, kinds), f"/seams?{_asked(end)}") for end, kinds in parts.items()}
+    return list(lines.values()), boxes
+
+
+def _kind(end: Component, parts: set[str]) -> str:
+    """A service that reads is called by its part in the flow."""
+    return "group" if "group" in parts and "route" not in parts else end.kind
+
+
+def _edge(view: SeamView, *, words: bool) -> Edge:
+    source, target = _ends(view)
+    mark = view.mark if view.mark in _LOUD or (view.mark == "blind" and not words) else ""
+    loud = [found for found in view.findings if not found.quiet and found.mark == mark]
+    edge = Edge(source, target, view.paradigm, mark, f"/seams/{view.row.id}")
+    if not loud:
+        return edge
+    name = loud[0].rule.name if loud[0].rule else loud[0].finding.rule
+    address = f"/findings/{loud[0].finding.fingerprint}"
+    return replace(edge, address=address, words=name.replace("-", " ") if words else "")
+
+
+def _asked(end: Component) -> str:
+    """What finds this box's seams: a service also by its groups and routes."""
+    return urlencode({"q": bare(end) if end.kind == "service" else str(end)})

@@ -1,0 +1,106 @@
+"""Headlines: each page's title is its verdict, and a silent source is named before any seam."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from agent.model.finding import Signal
+from agent.model.seam import SubjectRef
+from agent.model.verdict import Outcome
+from agent.web.overview import FindingView, Overview, SeamView
+from agent.web.status import Status
+from agent.web.views import RulePage
+from agent.web.words import ago, line
+
+_SUBJECTS = {"Backlog": "readers", "Deliveries": "readers", "Seam": "seams", "Table": "tables", "Workflow": "workflows"}
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """`1 seam needs`, `2 seams need`."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def headline(o: Overview) -> str:
+    """The verdict of the whole estate in one sentence."""
+    act, fix, tidy = (len(o.of(mark)) for mark in ("page", "fix", "tidy"))
+    if act:
+        off = off_seams(o)
+        if any(view.finding.subject in off for view in o.of("page")):
+            return f"{plural(act, 'finding needs', 'findings need')} a person now"
+        return f"{plural(o.counts.get('page', 0), 'seam needs', 'seams need')} a person now"
+    if fix:
+        return f"Nothing is burning; {plural(fix, 'finding', 'findings')} to fix"
+    if tidy:
+        return f"Nothing is burning; {plural(tidy, 'finding', 'findings')} to tidy"
+    judged = o.counts.get("good", 0)
+    if not judged:
+        return "No seam can be judged yet"
+    return f"All {judged:,} seams we can judge are healthy" if judged > 1 else "The one seam we can judge is healthy"
+
+
+def off_seams(o: Overview) -> set[SubjectRef]:
+    """What has a finding and is no seam: workflows and teams."""
+    on = {view.finding.subject for seam in o.seams for view in seam.findings}
+    return {view.finding.subject for view in o.findings if not view.quiet} - on
+
+
+def blindness(told: Status, now: datetime) -> str:
+    """The source that has been silent for longest, in words; empty when all speak. Silence is not health."""
+    silent = told.silent(now)
+    if not silent:
+        return ""
+    first, quiet = silent[0]
+    words = f"{first.name} has {'been silent' if first.last_fact else 'not spoken'} for {ago(now - quiet, now)}"
+    return words if len(silent) == 1 else f"{words}, and {plural(len(silent) - 1, 'other', 'others')} too"
+
+
+def verdict(o: Overview, told: Status, now: datetime) -> str:
+    """The verdict of the estate; a silent source is named before any seam."""
+    silent, words = blindness(told, now), headline(o)
+    return f"{silent}; {words[0].lower()}{words[1:]}" if silent else words
+
+
+def of_finding(view: FindingView, now: datetime) -> str:
+    """A finding's sentence, with what has become of it: what is over is not told as if it went on."""
+    found, says = view.finding, line(view.finding.says)
+    if found.signal is Signal.RESOLVED:
+        return f"Resolved {ago(found.resolved, now)} ago: {says}"
+    if found.signal is Signal.STALE:
+        return f"Not seen for {ago(found.stale_since or found.judged, now)}: {says}"
+    return says
+
+
+def of_seam(view: SeamView, now: datetime) -> str:
+    """The worst that is open on a seam, else its state."""
+    loud = [found for found in view.findings if not found.quiet]
+    if loud:
+        return of_finding(loud[0], now)
+    return f"{view.name} {'is healthy' if view.mark == 'good' else 'cannot be judged yet'}"
+
+
+def of_rules(failing: int, number: int) -> str:
+    """Of the whole catalogue."""
+    if not failing:
+        return f"None of {plural(number, 'rule', 'rules')} fails anywhere"
+    return f"{failing} of {plural(number, 'rule fails', 'rules fail')} somewhere"
+
+
+def of_rule(page: RulePage, counts: Mapping[str, int]) -> str:
+    """What a rule says of how many."""
+    name, noun = page.rule.name, _SUBJECTS.get(page.rule.subject.__name__, "subjects")
+    fails, meets = counts.get(Outcome.FAILS.value, 0), counts.get(Outcome.MEETS.value, 0)
+    judged, blind = fails + meets, counts.get(Outcome.BLIND.value, 0)
+    if fails:
+        return f"{name} fails on {fails:,} of {judged:,} {noun} it can judge"
+    if judged:
+        return f"{name} fails on none of {judged:,} {noun} it can judge"
+    if blind:
+        return f"{name} cannot judge any of {blind:,} {noun} yet"
+    return f"{name} applies to nothing here"
+
+
+def of_findings(open_now: Sequence[FindingView], act: int) -> str:
+    """Of the list of findings: how many, and how many of them cannot wait."""
+    if not open_now:
+        return "No finding is open"
+    words = plural(len(open_now), "finding is open", "findings are open")
+    return f"{words}; {plural(act, 'needs', 'need')} a person now" if act else words
