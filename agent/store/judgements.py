@@ -20,7 +20,8 @@ class Judgements(Notes):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._subjects = names.KnownSubjects()
+        self._aliases = names.KnownAliases()
+        self._subjects = names.KnownSubjects(self._aliases)
         self._verdicts = verdicts.Verdicts()
         self._places = verdicts.KnownPlaces()
         self._judging = threading.Lock()
@@ -28,7 +29,7 @@ class Judgements(Notes):
     def aliases(self) -> list[Alias]:
         """Every alias in force, oldest first."""
         with self.database.read() as connection:
-            return names.aliases(connection)
+            return list(self._aliases.now(connection)[0])
 
     def add_alias(self, alias: Alias) -> None:
         """Join two names (to itself: part them again); findings move along and keep the oldest fingerprint."""
@@ -52,7 +53,7 @@ class Judgements(Notes):
     def finding_of(self, rule: str, subject: SubjectRef) -> Finding | None:
         """The finding of one rule on one subject, whatever its fingerprint."""
         with self.database.read() as connection:
-            return findings.of(connection, rule, names.canonical(connection).subject(subject))
+            return findings.of(connection, rule, self._aliases.now(connection)[1].subject(subject))
 
     def findings(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import orjson
 from sqlalchemy import Connection, select
@@ -194,7 +195,7 @@ class _Read:
 
     newest: int = 0
     raw: Mapping[int, Key] = field(default_factory=dict)
-    aliases: Mapping[Component, Component] = field(default_factory=dict)
+    names: Canonical | None = None
     keys: Mapping[int, Key] = field(default_factory=dict)
     numbers: Mapping[Key, tuple[int, ...]] = field(default_factory=dict)
 
@@ -202,7 +203,8 @@ class _Read:
 class Known:
     """Keys of seams by number, each read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, aliases: "KnownAliases") -> None:
+        self._aliases = aliases
         self._read = _Read()  # replaced whole: several threads read it
 
     def keys(self, connection: Connection) -> Mapping[int, Key]:
@@ -219,24 +221,24 @@ class Known:
         columns = (table.c.id, table.c.kind, table.c.source, table.c.target)
         rows = connection.execute(select(*columns).where(table.c.id > before.newest)).all()
         fresh = {int(row.id): key_of(row) for row in rows}
-        named = {alias.old: alias.new for alias in aliases(connection)}
-        if not fresh and named == before.aliases:
+        _, names = self._aliases.now(connection)
+        if not fresh and names is before.names:
             return before
-        names = Canonical(named)
         raw = {**before.raw, **fresh}
-        renamed = raw if named != before.aliases else fresh
+        renamed = raw if names is not before.names else fresh
         keys = {**before.keys, **{number: names.key(key) for number, key in renamed.items()}}
         numbers: dict[Key, tuple[int, ...]] = {}
         for number, key in keys.items():
             numbers[key] = (*numbers.get(key, ()), number)
-        self._read = found = _Read(max(fresh, default=before.newest), raw, named, keys, numbers)
+        self._read = found = _Read(max(fresh, default=before.newest), raw, names, keys, numbers)
         return found
 
 
 class KnownSubjects:
     """Subjects by number, each read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, aliases: "KnownAliases") -> None:
+        self._aliases = aliases
         self._read: tuple[int, Mapping[int, SubjectRef]] = (0, {})  # replaced whole: several threads read it
 
     def of(self, connection: Connection) -> Mapping[int, SubjectRef]:
@@ -247,9 +249,9 @@ class KnownSubjects:
         if rows:
             before = {**before, **{int(row.id): subject_of(row.key) for row in rows}}
             self._read = (max(before), before)
-        if not aliases(connection):
+        found, now = self._aliases.now(connection)
+        if not found:
             return before
-        now = canonical(connection)
         return {number: now.subject(subject) for number, subject in before.items()}
 
 
@@ -261,6 +263,32 @@ def canonical(connection: Connection) -> Canonical:
 def kind_of(key: Key) -> str:
     """The kind of a seam; `component` for a plain one, as in the table."""
     return key.kind if isinstance(key, SeamKey) else "component"
+
+
+_ALIASES = "aliases:version"
+
+
+class KnownAliases:
+    """Every alias in force, read again only after one was added or undone, by whichever process."""
+
+    def __init__(self) -> None:
+        self._read: tuple[str, tuple[Alias, ...], Canonical] = ("", (), Canonical({}))  # replaced whole
+
+    def now(self, connection: Connection) -> tuple[tuple[Alias, ...], "Canonical"]:
+        """The aliases, oldest first, and the names as they are read by them."""
+        table = schema.meta
+        version = connection.execute(select(table.c.value).where(table.c.key == _ALIASES)).scalar_one_or_none() or ""
+        before = self._read
+        if before[0] != version:
+            found = tuple(aliases(connection))
+            before = self._read = (version, found, Canonical({alias.old: alias.new for alias in found}))
+        return before[1], before[2]
+
+
+def _changed(connection: Connection) -> None:
+    table, version = schema.meta, uuid4().hex
+    if not connection.execute(table.update().where(table.c.key == _ALIASES).values(value=version)).rowcount:
+        connection.execute(table.insert().values(key=_ALIASES, value=version))
 
 
 def aliases(connection: Connection) -> list[Alias]:
@@ -285,6 +313,7 @@ def add_alias(connection: Connection, alias: Alias) -> bool:
             place=place, old=str(alias.old), new=str(alias.new), at=alias.at, reason=plain(alias.reason), undone=None
         )
     )
+    _changed(connection)
     return True
 
 
@@ -292,4 +321,7 @@ def undo_alias(connection: Connection, old: Component, at: datetime) -> bool:
     """Part two names again; False where they were not joined."""
     table = schema.aliases
     where = (table.c.place == digest(str(old))) & table.c.undone.is_(None)
-    return connection.execute(table.update().where(where).values(undone=at)).rowcount > 0
+    undone = connection.execute(table.update().where(where).values(undone=at)).rowcount > 0
+    if undone:
+        _changed(connection)
+    return undone

@@ -74,7 +74,7 @@ class Store(Judgements):
         super().__init__(database)
         self._recording = threading.Lock()
         self._seams: dict[Key, int] = {}
-        self._names = names.Known()
+        self._names = names.Known(self._aliases)
         self._attributes: dict[int, tuple[str, Mapping[str, str]]] = {}
         self._told = settings.Told()
         self._measures = measures.Measures()

@@ -1,13 +1,13 @@
 """The Now page in its three states: nothing judged yet, calm, trouble."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from agent.model.seam import Component, SubjectRef
+from agent.model.seam import Component
 from agent.model.verdict import Outcome
 from agent.store.findings import VerdictRow
 from agent.web.atlas import trouble_map
@@ -15,7 +15,7 @@ from agent.web.blind import FEW, unjudged
 from agent.web.curves import sparks
 from agent.web.frame import Frame
 from agent.web.near import nearest
-from agent.web.overview import FindingView, Overview, subjects_of
+from agent.web.overview import FindingView, Overview
 from agent.web.status import Status
 from agent.web.verdicts import off_seams, verdict
 from agent.web.views import Views
@@ -85,7 +85,7 @@ def _calm(request: Request, views: Views, frame: Frame, words: str, quiet: Seque
         here="Now",
         near=nearest(rows, 5),
         judged=sum(number for (_, outcome), number in views.counts().items() if outcome in _JUDGED),
-        where=addresses(o),
+        where=o.addresses,
         rules=views.rules,
         blind=unjudged(o, views.blind(), views.rules) if few else [],
         components=len(_ends(o)),
@@ -103,11 +103,6 @@ def _ends(o: Overview) -> set[Component]:
 def _rows(views: Views, rule: str) -> Sequence[VerdictRow]:
     found = views.rule(rule)
     return found.rows if found else ()
-
-
-def addresses(o: Overview) -> Mapping[SubjectRef, int]:
-    """From a subject to the seam that it is judged on."""
-    return {subject: view.row.id for view in reversed(o.seams) for subject in subjects_of(view.key)}
 
 
 def lately(findings: Sequence[FindingView]) -> list[tuple[datetime, FindingView, str]]:

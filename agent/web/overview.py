@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 DAY = timedelta(days=1)
 _FRESH = timedelta(seconds=2)  #: a look within it reads nothing
 _STALE = timedelta(minutes=2)  #: beyond it a look waits for a new reading
+_SHARE = 100  #: of the time, one part in as many may go into readings: a large estate is read less often
 _MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
 _LOUDEST = ("page", "fix", "tidy")
 
@@ -71,6 +73,11 @@ class Overview:
         return {number: view for view in self.seams for number in view.row.ids}
 
     @cached_property
+    def addresses(self) -> Mapping[SubjectRef, int]:
+        """From a subject to the number of the seam that it is judged on."""
+        return {subject: view.row.id for subject, view in self.by_subject.items()}
+
+    @cached_property
     def by_subject(self) -> Mapping[SubjectRef, SeamView]:
         """The first seam of each subject that its marks come from."""
         found: dict[SubjectRef, SeamView] = {}
@@ -107,6 +114,7 @@ class Overviews:
         self._fixed: dict[SeamKey, _Fixed] = {}
         self._reading = threading.Lock()
         self._version = 0
+        self._fresh = _FRESH
 
     def forget(self) -> None:
         """Something changed: the next look is a fresh one."""
@@ -119,7 +127,7 @@ class Overviews:
         age = self._clock() - kept.at if kept else _STALE
         if kept is None or not timedelta(0) <= age < _STALE:
             return self.refresh()
-        if age > _FRESH and not self._reading.locked():
+        if age > self._fresh and not self._reading.locked():
             threading.Thread(target=self._behind, name="overview", daemon=True).start()
         return kept
 
@@ -130,7 +138,9 @@ class Overviews:
             kept = self._kept
             if kept is not None and timedelta(0) <= self._clock() - kept.at <= _FRESH:
                 return kept
+            started = time.thread_time()
             found = self._read()
+            self._fresh = max(_FRESH, min(_STALE / 2, _SHARE * timedelta(seconds=time.thread_time() - started)))
             if asked == self._version:
                 self._kept = found
             return found
@@ -177,7 +187,9 @@ class Overviews:
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
         counts = Counter(row.mark for row in rows)
-        return Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at())
+        found = Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at())
+        _ = found.addresses, found.by_number  # made here, so that no page makes them
+        return found
 
     def _judged(self) -> Mapping[SubjectRef, _Judged]:
         stable = {rule.id for rule in self._rules.values() if rule.stability is Stability.STABLE}

@@ -258,7 +258,7 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
             more=more,
             near=nearest(found.rows, 4) if small else [],
             blind=[row for row in rows if row.outcome is Outcome.BLIND][:3],
-            where=now.addresses(views.overview()) if small else {},
+            where=views.overview().addresses if small else {},
         )
 
 
