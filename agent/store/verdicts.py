@@ -1,5 +1,6 @@
 """Verdicts of the last round: only what changed is written, and no more is read than a page shows."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,12 +40,12 @@ class BlindCause:
 
 
 class Verdicts:
-    """The last verdict of each rule on each subject, with what was written last at hand."""
+    """The last verdict of each rule on each subject, with a digest of what was written last at hand."""
 
     def __init__(self) -> None:
         self._me = uuid4().hex
-        self._written: dict[_Place, tuple[SubjectRef, Verdict]] | None = None
-        self._places: dict[SubjectRef, tuple[str, str]] = {}
+        self._written: dict[_Place, bytes] | None = None
+        self._places: dict[SubjectRef, str] = {}
 
     def save(
         self,
@@ -53,29 +54,27 @@ class Verdicts:
         at: datetime,
         rows: Sequence[tuple[str, SubjectRef, Verdict]],
         counts: Mapping[tuple[str, Outcome], int],
-    ) -> dict[_Place, tuple[SubjectRef, Verdict]]:
+    ) -> dict[_Place, bytes]:
         """Write one round; return what to `keep` once the transaction is kept."""
         before = self._written if _still_mine(connection, self._me) else None
         if before is None:
             before = _stored(connection)
-        now: dict[_Place, tuple[SubjectRef, Verdict]] = {}
-        for rule, subject, verdict in rows:
-            if subject not in self._places:
-                text = subject_text(subject)
-                self._places[subject] = (digest(text), text)
-            place = (rule[:_RULE], self._places[subject][0])
-            old = before.get(place)
-            now[place] = old if old is not None and old[1] == verdict else (subject, verdict)
+        now: dict[_Place, bytes] = {}
+        for part in parts(rows):  # a few hundred texts at a time: all of them would be a round's largest burst
+            changed = []
+            for rule, subject, verdict in part:
+                place, text = (rule[:_RULE], self._place(subject)), dumps(verdict)
+                now[place] = _mark(text)
+                if before.get(place) != now[place]:
+                    changed.append((place, subject, verdict, text))
+            self._write(database, connection, at, changed)
         gone = [place for place in before if place not in now]
-        changed = [place for place, value in now.items() if before.get(place) is not value]
-        mark = database.mark
         if gone:
+            mark = database.mark
             connection.exec_driver_sql(
                 f"DELETE FROM verdicts WHERE rule = {mark} AND place = {mark}",  # noqa: S608
                 gone,
             )
-        if changed:
-            self._write(database, connection, at, [(place, *now[place]) for place in changed])
         counted = schema.verdict_counts
         connection.execute(counted.delete())
         if counts:
@@ -84,19 +83,27 @@ class Verdicts:
         _save_causes(connection, rows)
         return now
 
-    def keep(self, written: dict[_Place, tuple[SubjectRef, Verdict]]) -> None:
+    def keep(self, written: dict[_Place, bytes]) -> None:
         """Remember what was written."""
         self._written = written
         if len(self._places) > 2 * len(written) + 1000:
             self._places.clear()
+
+    def _place(self, subject: SubjectRef) -> str:
+        place = self._places.get(subject)
+        if place is None:
+            place = self._places[subject] = digest(subject_text(subject))
+        return place
 
     def _write(
         self,
         database: Database,
         connection: Connection,
         at: datetime,
-        changed: Sequence[tuple[_Place, SubjectRef, Verdict]],
+        changed: Sequence[tuple[_Place, SubjectRef, Verdict, str]],
     ) -> None:
+        if not changed:
+            return
         sql = (
             "INSERT INTO verdicts (rule, place, subject, outcome, reason, body, since) "  # noqa: S608
             f"VALUES ({database.marks(7)}) ON CONFLICT (rule, place) DO UPDATE SET "
@@ -105,11 +112,14 @@ class Verdicts:
         )
         when = micros(at)
         rows = []
-        for place, subject, verdict in changed:
+        for place, subject, verdict, text in changed:
             reason = verdict.reason.value if verdict.reason else None
-            row = (*place, self._places[subject][1], verdict.outcome.value, reason, dumps(verdict), when)
-            rows.append(row)
+            rows.append((*place, subject_text(subject), verdict.outcome.value, reason, text, when))
         connection.exec_driver_sql(sql, rows)
+
+
+def _mark(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def _still_mine(connection: Connection, me: str) -> bool:
@@ -123,10 +133,10 @@ def _still_mine(connection: Connection, me: str) -> bool:
     return last == me
 
 
-def _stored(connection: Connection) -> dict[_Place, tuple[SubjectRef, Verdict]]:
+def _stored(connection: Connection) -> dict[_Place, bytes]:
     table = schema.verdicts
-    rows = connection.execute(select(table.c.rule, table.c.place, table.c.subject, table.c.body))
-    return {(row.rule, row.place): (subject_of(row.subject), verdict_of(row.body)) for row in rows}
+    rows = connection.execute(select(table.c.rule, table.c.place, table.c.body))
+    return {(rule, place): _mark(body) for rule, place, body in rows}
 
 
 def _save_causes(connection: Connection, rows: Sequence[tuple[str, SubjectRef, Verdict]]) -> None:
