@@ -18,6 +18,7 @@ from agent.engine.estate import retention
 from agent.measure.timings import Timings
 from agent.model.facts import Column
 from agent.model.finding import Signal
+from agent.model.flush import Key
 from agent.model.histogram import EMPTY, Histogram, upper_ms
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.model.subjects import Series
@@ -140,17 +141,17 @@ def _durations(
 ) -> Metric:
     """Histograms of the busiest seams; those of the rest are summed by kind."""
     family = HistogramMetricFamily("seamwatch_seam_duration_seconds", "Durations of crossings.", labels=_SEAM)
-    found = store.histograms_between(busiest, *span)
-    by_place: dict[Place, tuple[list[Histogram], float]] = {}
+    places: dict[Key, Place] = {}
+    seconds: Counter[Place] = Counter()
     for number, key in enumerate(busiest):
         ends = (str(key.source), str(key.target)) if number < MOST_HISTOGRAMS else (_OTHER, _OTHER)
-        histograms, seconds = by_place.get((key.kind, *ends), ([], 0.0))
-        histograms.append(found.get(key, (EMPTY, EMPTY))[0])
-        by_place[key.kind, *ends] = (histograms, seconds + max(0, seams[key][Column.DURATION_US]) / 1e6)
-    for place, (histograms, seconds) in sorted(by_place.items()):
-        duration = Histogram.total(histograms)
+        place = places[key] = (key.kind, *ends)
+        seconds[place] += max(0, seams[key][Column.DURATION_US])
+    found = store.histograms_by(places, *span)
+    for place in sorted(seconds):
+        duration = found.get(place, EMPTY)
         buckets = [(repr(edge / 1000), float(_under(duration, edge))) for edge in _EDGES_MS]
-        family.add_metric(list(place), [*buckets, ("+Inf", float(duration.count))], seconds)
+        family.add_metric(list(place), [*buckets, ("+Inf", float(duration.count))], seconds[place] / 1e6)
     return family
 
 

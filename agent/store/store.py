@@ -1,10 +1,11 @@
 """The store as the rest sees it: one object, methods named after the question."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from agent.store.notes import SourceRow
 from agent.store.revisions import check, set_aside
 
 _MOST_SIGHTED = 100_000
+T = TypeVar("T", bound=Hashable)
 _LIVE = timedelta(hours=1)  #: a writer whose watermark is older than that is not waited for
 _LATE = timedelta(minutes=1)  #: behind the watermark, before an interval closes
 
@@ -201,6 +203,14 @@ class Store(Judgements):
         with self.database.read() as connection:
             known = self._names.of(connection, keys)
             return windows.histograms(self.database, connection, start, end, known)
+
+    def histograms_by(self, groups: Mapping[Key, T], start: datetime, end: datetime) -> dict[T, Histogram]:
+        """Duration histograms summed over [start, end) and over the seams of each group."""
+        with self.database.read() as connection:
+            known = self._names.of(connection, groups)
+            by_group = {number: groups[key] for number, key in known.items()}
+            found = windows.histograms(self.database, connection, start, end, by_group, queues=False)
+        return {group: duration for group, (duration, _) in found.items()}
 
     def exemplars(self, key: Key) -> tuple[Exemplar, ...]:
         """The spans kept as evidence of a seam, newest first."""

@@ -1,8 +1,8 @@
 """Windows as they are read: sums, points and histograms over any span of minutes, each row counted once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from agent.store.names import parts
 from agent.store.rows import COLUMNS, FIELDS, total
 from agent.store.tiers import aligned
 
+T = TypeVar("T", bound=Hashable)
 MOST_POINTS = 300
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FEW = 400  #: seams up to which they are read one by one, by the primary key
@@ -83,14 +84,21 @@ def _rows(
 
 
 def histograms(
-    database: Database, connection: Connection, start: datetime, end: datetime, keys: Mapping[int, Key]
-) -> dict[Key, tuple[Histogram, Histogram]]:
-    """Duration and queue histograms summed over [start, end), by key."""
-    found: dict[Key, tuple[list[bytes], list[bytes]]] = {}
+    database: Database,
+    connection: Connection,
+    start: datetime,
+    end: datetime,
+    keys: Mapping[int, T],
+    *,
+    queues: bool = True,
+) -> dict[T, tuple[Histogram, Histogram]]:
+    """Duration and queue histograms summed over [start, end), by what each seam's number stands for."""
+    found: dict[T, tuple[list[bytes], list[bytes]]] = {}
+    queue = "queue" if queues else "NULL"
     for piece in tiers.read(connection).pieces(*aligned(start, end)):
-        for seam, _, duration, queue in _rows(database, connection, list(keys), piece, "duration, queue"):
+        for seam, _, *packed in _rows(database, connection, list(keys), piece, f"duration, {queue}"):
             blobs = found.setdefault(keys[seam], ([], []))
-            for target, blob in zip(blobs, (duration, queue), strict=True):
+            for target, blob in zip(blobs, packed, strict=True):
                 if blob:
                     target.append(blob)
     return {key: (Histogram.of(total(blobs[0])), Histogram.of(total(blobs[1]))) for key, blobs in found.items()}
