@@ -87,8 +87,8 @@ def test_seams_and_groups_have_series_of_their_own(kept: Store) -> None:
     assert values(text, "seamwatch_group_lag_messages") == {("prod", "g0", "orders"): 0, ("prod", "g1", "orders"): 1}
     assert values(text, "seamwatch_group_lag_seconds")["prod", "g1", "orders"] == 0.1
     assert values(text, "seamwatch_group_retention_left_seconds") == {("prod", "g1", "orders"): 3599.9}
-    assert values(text, "seamwatch_received_total") == {("otlp", ""): 7}
-    assert values(text, "seamwatch_dropped_total") == {("otlp", "late"): 2}
+    assert values(text, "seamwatch_received_total") == {("", "otlp"): 7}
+    assert values(text, "seamwatch_dropped_total") == {("late", "otlp"): 2}
     assert values(text, "seamwatch_collector_last_success_timestamp_seconds") == {("otlp", "http"): NOON.timestamp()}
 
 
