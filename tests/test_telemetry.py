@@ -89,7 +89,7 @@ def test_seams_and_groups_have_series_of_their_own(kept: Store) -> None:
     assert values(text, "seamwatch_group_retention_left_seconds") == {("prod", "g1", "orders"): 3599.9}
     assert values(text, "seamwatch_received_total") == {("", "otlp"): 7}
     assert values(text, "seamwatch_dropped_total") == {("late", "otlp"): 2}
-    assert values(text, "seamwatch_collector_last_success_timestamp_seconds") == {("otlp", "http"): NOON.timestamp()}
+    assert values(text, "seamwatch_collector_last_success_timestamp_seconds") == {("http", "otlp"): NOON.timestamp()}
 
 
 def test_a_large_estate_stays_under_ten_thousand_series_and_nothing_is_left_out_of_the_sums(kept: Store) -> None:

@@ -22,8 +22,8 @@ class Judgements(Notes):
         super().__init__(database)
         self._aliases = names.KnownAliases()
         self._subjects = names.KnownSubjects(self._aliases)
-        self._verdicts = verdicts.Verdicts()
-        self._places = verdicts.KnownPlaces()
+        self._places = verdicts.Places()
+        self._verdicts = verdicts.Verdicts(self._places)
         self._judging = threading.Lock()
 
     def aliases(self) -> list[Alias]:

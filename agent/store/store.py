@@ -1,5 +1,6 @@
 """The store as the rest sees it: one object, methods named after the question."""
 
+import sys
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Store(Judgements):
         self._recording = threading.Lock()
         self._seams: dict[Key, int] = {}
         self._names = names.Known(self._aliases)
-        self._attributes: dict[int, tuple[str, Mapping[str, str]]] = {}
+        self._attributes: dict[int, tuple[int, Mapping[str, str]]] = {}
         self._told = settings.Told()
         self._measures = measures.Measures()
         self._sighted: set[tuple[Key, tuple[tuple[str, str], ...]]] = set()
@@ -162,8 +163,8 @@ class Store(Judgements):
         before, told = self._attributes, {}
         for number, first, last, text in rows:
             key = keys[number]
-            held = before.get(number)
-            told[number] = held if held is not None and held[0] == text else (text, orjson.loads(text))
+            held, mark = before.get(number), hash(text)
+            told[number] = held if held is not None and held[0] == mark else (mark, _attributes(text))
             one = SeamRow(key, first, last, told[number][1], (number,))
             found[key] = _joined(found[key], one) if key in found else one
         if kinds is None:
@@ -273,6 +274,11 @@ class Store(Judgements):
 
 
 _add_settings, _add_runs, _prune = settings.add_settings, settings.add_runs, settings.prune
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Attributes with one copy of each value: thousands of seams share a scope, a version, a capability."""
+    return {name: sys.intern(value) for name, value in orjson.loads(text).items()}
 
 
 def _joined(one: SeamRow, other: SeamRow) -> SeamRow:

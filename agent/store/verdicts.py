@@ -39,13 +39,46 @@ class BlindCause:
     named: tuple[SubjectRef, ...] = ()  #: the first few
 
 
+class Places:
+    """Subjects and their digests, each subject held once for who writes verdicts and who reads them."""
+
+    def __init__(self) -> None:
+        self._places: dict[SubjectRef, str] = {}
+        self._subjects: dict[str, SubjectRef] = {}
+
+    def of(self, subject: SubjectRef) -> str:
+        """The digest of a subject."""
+        place = self._places.get(subject)
+        if place is None:
+            place = self._keep(digest(subject_text(subject)), subject)
+        return place
+
+    def _keep(self, place: str, subject: SubjectRef) -> str:
+        held = self._subjects.setdefault(place, subject)
+        return self._places.setdefault(held, place)
+
+    def subjects(self, connection: Connection, places: set[str]) -> Mapping[str, SubjectRef]:
+        """The subjects of some digests, those not known yet read from their verdicts."""
+        table = schema.verdicts
+        for part in parts(places - self._subjects.keys()):
+            rows = connection.execute(select(table.c.place, table.c.subject).where(table.c.place.in_(part)))
+            for place, text in rows:
+                self._keep(place, subject_of(text))
+        return self._subjects
+
+    def forget(self, kept: int) -> None:
+        """Start over where most of what is held is no longer judged."""
+        if len(self._places) > 2 * kept + 1000:
+            self._places, self._subjects = {}, {}
+
+
 class Verdicts:
     """The last verdict of each rule on each subject, with a digest of what was written last at hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places) -> None:
         self._me = uuid4().hex
         self._written: dict[_Place, bytes] | None = None
-        self._places: dict[SubjectRef, str] = {}
+        self._places = places
 
     def save(
         self,
@@ -63,7 +96,7 @@ class Verdicts:
         for part in parts(rows):  # a few hundred texts at a time: all of them would be a round's largest burst
             changed = []
             for rule, subject, verdict in part:
-                place, text = (rule[:_RULE], self._place(subject)), dumps(verdict)
+                place, text = (rule[:_RULE], self._places.of(subject)), dumps(verdict)
                 now[place] = _mark(text)
                 if before.get(place) != now[place]:
                     changed.append((place, subject, verdict, text))
@@ -86,14 +119,7 @@ class Verdicts:
     def keep(self, written: dict[_Place, bytes]) -> None:
         """Remember what was written."""
         self._written = written
-        if len(self._places) > 2 * len(written) + 1000:
-            self._places.clear()
-
-    def _place(self, subject: SubjectRef) -> str:
-        place = self._places.get(subject)
-        if place is None:
-            place = self._places[subject] = digest(subject_text(subject))
-        return place
+        self._places.forget(len(written))
 
     def _write(
         self,
@@ -213,28 +239,10 @@ def judged_at(connection: Connection) -> datetime | None:
     return found
 
 
-class KnownPlaces:
-    """Subjects of verdicts by their digest, each read once."""
-
-    def __init__(self) -> None:
-        self._subjects: dict[str, SubjectRef] = {}
-
-    def of(self, connection: Connection, places: set[str]) -> Mapping[str, SubjectRef]:
-        """The subjects of some digests."""
-        known, table = self._subjects, schema.verdicts
-        fresh: dict[str, SubjectRef] = {}
-        for part in parts(places - known.keys()):
-            rows = connection.execute(select(table.c.place, table.c.subject).where(table.c.place.in_(part)))
-            fresh |= {place: subject_of(text) for place, text in rows}
-        kept = known if len(known) <= 2 * len(places) + 1000 else {place: known[place] for place in places & set(known)}
-        self._subjects = found = {**kept, **fresh} if fresh else kept  # replaced whole: several threads read it
-        return found
-
-
-def outcomes(connection: Connection, known: KnownPlaces) -> list[tuple[str, SubjectRef, Outcome]]:
+def outcomes(connection: Connection, known: Places) -> list[tuple[str, SubjectRef, Outcome]]:
     """Rule, subject and outcome of every verdict of the last round that applies, without its claims."""
     table = schema.verdicts
     applies = table.c.outcome != Outcome.NOT_APPLICABLE.value
     rows = connection.execute(select(table.c.rule, table.c.place, table.c.outcome).where(applies)).all()
-    subjects = known.of(connection, {row[1] for row in rows})
+    subjects = known.subjects(connection, {row[1] for row in rows})
     return [(rule, subjects[place], Outcome(outcome)) for rule, place, outcome in rows]

@@ -177,13 +177,14 @@ class Overviews:
         for subject in {*judged, *by_subject}:
             if subject.kind == "table" and subject.labels:
                 tables[subject.name].append(subject)
+        held = {subject: subject for subject in judged}  # one copy of each, shared with the store
         rows = []
         for row in self._store.seams():
             if isinstance(row.key, SeamKey):
                 values = sums.get(row.key, ())
                 if _elsewhere(row.key, values) and row.key.subject not in by_subject:
                     continue
-                rows.append(self._row(row, row.key, values, by_subject, judged, tables))
+                rows.append(self._row(row, row.key, values, by_subject, judged, tables, held))
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
         counts = Counter(row.mark for row in rows)
@@ -210,12 +211,14 @@ class Overviews:
         findings: Mapping[SubjectRef, list[FindingView]],
         judged: Mapping[SubjectRef, _Judged],
         tables: Mapping[str, list[SubjectRef]],
+        held: Mapping[SubjectRef, SubjectRef],
     ) -> SeamView:
         fixed = self._fixed.get(key)
         if fixed is None:
             ends = (end for end in (key.source, key.target) if end.kind == "table")
             table = next((end.name for end in ends), "")
-            fixed = self._fixed[key] = _Fixed(subjects_of(key), seam_name(key), key.paradigm or "batch", table)
+            subjects = tuple(held.get(subject, subject) for subject in subjects_of(key))
+            fixed = self._fixed[key] = _Fixed(subjects, seam_name(key), key.paradigm or "batch", table)
         subjects = fixed.subjects
         if fixed.table and fixed.table in tables:
             subjects = (*subjects, *(one for one in tables[fixed.table] if _is_at(one, row.attributes)))
