@@ -89,7 +89,7 @@ def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous=NORMAL",
         "mmap_size=0",
         "foreign_keys=ON",
-        "cache_size=-8000",
+        "cache_size=-2000",
         "journal_size_limit=67108864",
         f"busy_timeout={_BUSY_SECONDS * 1000}",
     ):
