@@ -126,22 +126,19 @@ def _summed(database: Database, task: _Task) -> list[tuple[object, ...]]:
     ]
 
 
-def prune(database: Database, connection: Connection, now: datetime, limit: int) -> int:
-    """Delete at most `limit` rows of each tier that are too old and rolled up; how many went."""
+def prune(database: Database, connection: Connection, tier: Tier, now: datetime, limit: int) -> int:
+    """Delete at most `limit` rows of one tier that are too old and rolled up; how many went."""
     state = tiers.read(connection)
     due = min((start for _, start in state.dirty), default=None)
-    gone = 0
-    for tier in Tier:
-        coarser = next((one for one in COARSE if one.seconds > tier.seconds), None)
-        bound = tiers.floor(int((now - tier.kept).timestamp()), coarser or tier)
-        if coarser is not None:
-            bound = min(bound, state.rolled[coarser], bound if due is None else tiers.floor(due, Tier.DAY))
-        if bound > state.pruned[tier]:
-            tiers.move(connection, "pruned", tier, bound)
-        keys = "seam, start, writer" if tier is Tier.MINUTE else "seam, start"
-        sql = (
-            f"DELETE FROM windows_{tier.value} WHERE ({keys}) IN "  # noqa: S608
-            f"(SELECT {keys} FROM windows_{tier.value} WHERE start < {database.mark} LIMIT {int(limit)})"
-        )
-        gone += connection.exec_driver_sql(sql, (max(bound, state.pruned[tier]),)).rowcount
-    return gone
+    coarser = next((one for one in COARSE if one.seconds > tier.seconds), None)
+    bound = tiers.floor(int((now - tier.kept).timestamp()), coarser or tier)
+    if coarser is not None:
+        bound = min(bound, state.rolled[coarser], bound if due is None else tiers.floor(due, Tier.DAY))
+    if bound > state.pruned[tier]:
+        tiers.move(connection, "pruned", tier, bound)
+    keys = "seam, start, writer" if tier is Tier.MINUTE else "seam, start"
+    sql = (
+        f"DELETE FROM windows_{tier.value} WHERE ({keys}) IN "  # noqa: S608
+        f"(SELECT {keys} FROM windows_{tier.value} WHERE start < {database.mark} LIMIT {int(limit)})"
+    )
+    return connection.exec_driver_sql(sql, (max(bound, state.pruned[tier]),)).rowcount

@@ -1,7 +1,7 @@
 """Settings and runs of jobs as change rows: what is told again and again costs nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,23 +186,26 @@ def runs_of(connection: Connection, job: Component, since: datetime | None = Non
 DAY = 86_400
 
 
-def prune(database: Database, connection: Connection, now: datetime, limit: int) -> int:
-    """Delete at most `limit` rows of what is too old of each kind; how many went."""
-    gone = 0
-    mark = database.mark
-    old_day = int((now - timedelta(days=35)).timestamp()) // DAY * DAY
-    week = int((now - timedelta(days=9)).timestamp())
+def _old(now: datetime) -> Mapping[str, tuple[str, str, int]]:
+    """By table: its key, its column of time, and the first instant that is kept."""
     year = micros(now - timedelta(days=400))
-    for table, keys, where, bound in (
-        ("measures", "subject, name, day", "day < ", old_day),
-        ("deliveries", "seam, partition, operation, day, writer", "day < ", week),
-        ("settings", "place, name, since", "seen < ", year),
-        ("runs", "place, run", "at < ", year),
-        ("finding_events", "id", "at < ", year),
-    ):
-        sql = (
-            f"DELETE FROM {table} WHERE ({keys}) IN "  # noqa: S608
-            f"(SELECT {keys} FROM {table} WHERE {where}{mark} LIMIT {int(limit)})"
-        )
-        gone += connection.exec_driver_sql(sql, (bound,)).rowcount
-    return gone
+    return {
+        "measures": ("subject, name, day", "day", int((now - timedelta(days=35)).timestamp()) // DAY * DAY),
+        "deliveries": ("seam, partition, operation, day, writer", "day", int((now - timedelta(days=9)).timestamp())),
+        "settings": ("place, name, since", "seen", year),
+        "runs": ("place, run", "at", year),
+        "finding_events": ("id", "at", year),
+    }
+
+
+PRUNED = ("measures", "deliveries", "settings", "runs", "finding_events")
+
+
+def prune(database: Database, connection: Connection, table: str, now: datetime, limit: int) -> int:
+    """Delete at most `limit` rows of one table that are too old; how many went."""
+    keys, column, first = _old(now)[table]
+    sql = (
+        f"DELETE FROM {table} WHERE ({keys}) IN "  # noqa: S608
+        f"(SELECT {keys} FROM {table} WHERE {column} < {database.mark} LIMIT {int(limit)})"
+    )
+    return connection.exec_driver_sql(sql, (first,)).rowcount

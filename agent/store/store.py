@@ -21,6 +21,7 @@ from agent.store.engine import DamagedError, Database
 from agent.store.judgements import Judgements
 from agent.store.notes import SourceRow
 from agent.store.revisions import check, set_aside
+from agent.store.settings import PRUNED
 
 _MOST_SIGHTED = 100_000
 T = TypeVar("T", bound=Hashable)
@@ -141,12 +142,16 @@ class Store(Judgements):
             passed = flush.watermark(connection, now - _LIVE)
         return rollup.roll_up(self.database, min(now, passed - _LATE) if passed else now)
 
-    def prune(self, now: datetime, limit: int = 2000) -> bool:
-        """Delete at most `limit` rows of each kind that are too old; True while there is more."""
-        with self.database.write() as connection:
-            gone = rollup.prune(self.database, connection, now, limit)
-            gone += _prune(self.database, connection, now, limit)
-        return gone >= limit
+    def prune(self, now: datetime, limit: int = 1000) -> bool:
+        """Delete what is too old, at most `limit` rows of a table in one transaction; True while there is more."""
+        gone = []
+        for tier in Tier:
+            with self.database.write() as connection:
+                gone.append(rollup.prune(self.database, connection, tier, now, limit))
+        for table in PRUNED:
+            with self.database.write() as connection:
+                gone.append(_prune(self.database, connection, table, now, limit))
+        return max(gone) >= limit
 
     # -- seams and windows, read through aliases
 
