@@ -25,8 +25,9 @@ def missing(reason: str) -> None:
 
 
 def free_port(start: int = 25_432) -> int:
-    """A port below 32768 that nothing listens on."""
-    for port in range(start, 32_000):
+    """A port below 32768 that nothing listens on; each of several test processes looks in a range of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in range(start + 400 * (worker % 8), 32_000):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

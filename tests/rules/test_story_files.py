@@ -143,7 +143,10 @@ def test_a_story_needs_a_reason_to_exist_and_is_a_table() -> None:
         ('rewritten = 2\nidentified = 9\nfails = "3 of 9"', "'3 of 9' is not in 'prod/billing repeated"),
         ('rewritten = 2\nidentified = 9\nfails = ""\nseverity = "high"', "severity high expected, critical given"),
         ('interrupted = 1\nfails = ""\nseverity = "high"', "evidence observed expected, inferred given"),
-        ('identified = 9\nprocessed = 9\nblind = ""\nreason = "no_right"', "reason no_right expected, learning given"),
+        (
+            'identified = 9\nprocessed = 9\neffects_visible = true\nblind = ""\nreason = "no_right"',
+            "reason no_right expected, learning given",
+        ),
     ],
 )
 def test_what_a_story_does_not_say_must_not_happen(body: str, difference: str) -> None:
@@ -152,6 +155,8 @@ def test_what_a_story_does_not_say_must_not_happen(body: str, difference: str) -
 
 
 def test_a_story_that_holds_has_no_differences() -> None:
-    story = one("IDM-01", 'identified = 9\nprocessed = 9\nblind = ["deliveries with an identity: 9"]')
+    story = one(
+        "IDM-01", 'identified = 9\nprocessed = 9\neffects_visible = true\nblind = ["deliveries with an identity: 9"]'
+    )
     assert (story.differences(), story.judge().outcome) == ((), Outcome.BLIND)
     assert isinstance(story.rule, Rule)

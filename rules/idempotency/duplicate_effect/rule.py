@@ -33,11 +33,11 @@ def _needs(seen: Deliveries, cfg: Config) -> tuple[Need, ...]:
         ),
         Need(
             "side effects visible",
-            seen.effects_visible is not False,
+            _visible(seen),
             "==",
             True,
             learn="use an instrumentation that makes the handler's writes children of the process span",
-            reason=Reason.INSTRUMENT_CANNOT,
+            reason=Reason.INSTRUMENT_CANNOT if seen.effects_visible is False else Reason.NOT_SENT,
         ),
         Need(
             "head sampling share",
@@ -48,6 +48,13 @@ def _needs(seen: Deliveries, cfg: Config) -> tuple[Need, ...]:
             reason=Reason.NOT_SENT,
         ),
     )
+
+
+def _visible(seen: Deliveries) -> bool | None:
+    """An instrument that nobody has looked at shows its side effects where one was seen; without one, who knows."""
+    if seen.effects_visible is None and (seen.effectful or seen.guarded):
+        return True
+    return seen.effects_visible
 
 
 def _repeated(seen: Deliveries, cfg: Config) -> str:
