@@ -6,7 +6,7 @@ bounded caches.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from agent.model.columns import Instrument, Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
 from collectors.otlp.rows import Identity, Rows
+from collectors.otlp.shaping import shape_of
 from collectors.otlp.wire import Resource, Traces, Value, value_of
 
 _T = TypeVar("_T")
@@ -89,7 +90,7 @@ class Decoder:
         self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
         self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._instances: dict[str, int] = {"": 0}
-        self._resources: dict[bytes, tuple[tuple[str, str], int]] = {}
+        self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
     def decode(self, body: bytes) -> SpanColumns:
         """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none."""
@@ -110,8 +111,8 @@ class Decoder:
                 self._walk(c.Sender(*sender, scope_spans.scope.name), instance, scope_spans.spans, rows)
         return rows.columns()
 
-    def _sender(self, raw: bytes) -> tuple[tuple[str, str], int]:
-        """Service, version and instance of a serialised resource; learnt once, bounded."""
+    def _sender(self, raw: bytes) -> tuple[tuple[str, str, str], int]:
+        """Service, version, environment and instance of a serialised resource; learnt once, bounded."""
         try:
             attributes = Resource.FromString(raw).attributes
         except DecodeError as problem:
@@ -122,41 +123,50 @@ class Decoder:
             found = attributes.get(name)
             return None if found is None else self._values[found]
 
-        name = c.text(get, ("service.name",)) or "unknown_service"
-        instance = c.text(get, ("service.instance.id", "k8s.pod.name", "host.name"))
+        name = c.text(get, c.SERVICE) or "unknown_service"
+        instance = c.text(get, c.INSTANCE)
         if len(self._resources) >= _MAX_SENDERS:
             self._resources.clear()
             self._instances = {"": 0}
         number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
-        told = self._resources[raw] = ((name, c.text(get, ("service.version",))), number)
+        told = self._resources[raw] = ((name, c.text(get, c.VERSION), ""), number)
         return told
 
     def _walk(self, sender: c.Sender, instance: int, spans: Any, rows: Rows) -> None:
         """The shapes of one scope's spans. Hot: a step here is a tenth of a second in a million spans."""
         spans = list(spans)
         plans, numbers = self._plans, rows.shapes
-        shapes = self._senders.get(sender)
-        if shapes is None:
-            if len(self._senders) >= _MAX_SENDERS:
-                self._senders.clear()
-            shapes = self._senders[sender] = {}
+        shapes = self._known(sender)
         inner = -1
         for span, head in zip(spans, rows.take(spans, instance), strict=True):
             kind = head[_KIND]
             if kind <= c.SPAN_INTERNAL:
                 if inner < 0:
-                    inner = self.shapes.number(Shape(sender.service, Role.INTERNAL, version=sender.version))
+                    inner = self._inner(sender)
                 numbers.append(inner)
                 continue
             attributes = span.attributes
             names = tuple(attributes)
             plan = plans.get((kind, names)) or self._plan(kind, names)
-            if plan.identity is not None:
-                numbers.append(self._message(shapes, sender, span, plan, rows))
+            if not plan.simple:
+                numbers.append(self._special(shapes, sender, span, plan, rows))
                 continue
             key = (plan.number, plan.read(attributes))
             shape = shapes.get(key)
             numbers.append(self._number(shapes, key, sender, plan, attributes) if shape is None else shape)
+
+    def _known(self, sender: c.Sender) -> dict[Any, int]:
+        """A sender's shapes by what decides them."""
+        shapes = self._senders.get(sender)
+        if shapes is None:
+            if len(self._senders) >= _MAX_SENDERS:
+                self._senders.clear()
+            shapes = self._senders[sender] = {}
+        return shapes
+
+    def _inner(self, sender: c.Sender) -> int:
+        shape = Shape(sender.service, Role.INTERNAL, version=sender.version)
+        return self.shapes.number(replace(shape, environment=sender.environment))
 
     def _plan(self, kind: int, names: tuple[str, ...]) -> "_Plan":
         """What to read of spans with just these attributes; learnt once, bounded."""
@@ -172,17 +182,27 @@ class Decoder:
         sender: c.Sender,
         plan: "_Plan",
         attributes: Any,
+        name: bytes = b"",
         identified: bool = False,  # one caller, by position
     ) -> int:
         def get(name: str) -> Value:
             raw = attributes.get(name)
             return None if raw is None else self._values[raw]
 
-        number = self.shapes.number(c.shape_of(sender, plan.kind, plan.family, get, identified, self._names))
+        seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified)
+        number = self.shapes.number(shape_of(seen, self._names))
         if len(shapes) >= _MAX_KEYS:
             shapes.clear()
         shapes[key] = number
         return number
+
+    def _special(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:
+        """The shape of a span whose name is part of it, or that is about messages."""
+        if plan.identity is not None:
+            return self._message(shapes, sender, span, plan, rows)
+        key = (plan.number, plan.read(span.attributes), span.name)
+        shape = shapes.get(key)
+        return self._number(shapes, key, sender, plan, span.attributes, span.name) if shape is None else shape
 
     def _message(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:
         """The shape of a messaging span; what is no work on a message is dropped."""
@@ -191,10 +211,11 @@ class Decoder:
         if identity[_MESSAGES] == 0:
             return rows.drop("empty poll")
         identified = identity[_OFFSET] >= 0 or identity[_IDENT] != 0
-        key = (plan.number, plan.read(attributes), identified)
+        name = span.name if plan.spoken else b""
+        key = (plan.number, plan.read(attributes), identified, name)
         shape = shapes.get(key)
         if shape is None:
-            shape = self._number(shapes, key, sender, plan, attributes, identified)
+            shape = self._number(shapes, key, sender, plan, attributes, name, identified)
         role = self.shapes.roles[shape]
         links = span.links
         nameless = not identified and identity[_PARTITION] >= 0
@@ -255,6 +276,8 @@ class _Plan:
     read: Callable[[Any], Any]  #: from attributes to the values that decide the shape
     identity: tuple[str, ...] | None  #: names of partition, offset, count, size or ""; None where it is no message
     named: bool  #: carries a message or event id
+    spoken: bool  #: its name says what its attributes do not
+    simple: bool  #: only its attributes decide its shape
 
     @staticmethod
     def of(number: int, kind: int, names: frozenset[str]) -> "_Plan":
@@ -262,14 +285,22 @@ class _Plan:
         family = _family(kind, names)
         shaping = tuple(name for group in c.SHAPING[family] for name in group if name in names)
         if family == "http" and kind == c.SPAN_SERVER and "http.route" in names:
-            shaping = tuple(name for name in (*c.HTTP_METHOD, "http.route") if name in names)
+            routed = (*c.HTTP_METHOD, *c.HTTP_ROUTE)
+            shaping = tuple(name for name in routed if name in names)
         read = itemgetter(*shaping) if shaping else _nothing
+        spoken = _spoken(family, names)
         if family != "messaging":
-            return _Plan(number, kind, family, read, None, named=False)
+            return _Plan(number, kind, family, read, None, named=False, spoken=spoken, simple=not spoken)
         groups = (c.PARTITION, c.OFFSET, c.BATCH, c.BODY_SIZE)
         identity = tuple(next((name for name in group if name in names), "") for group in groups)
         named = any(name in names for name in (*c.MESSAGE_ID, *c.EVENT_ID))
-        return _Plan(number, kind, family, read, identity, named)
+        return _Plan(number, kind, family, read, identity, named, spoken, simple=False)
+
+
+def _spoken(family: str, names: frozenset[str]) -> bool:
+    """True where a span's name must tell its verb on a table."""
+    untold = not names.intersection((*c.DB_VERB, *c.DB_SUMMARY))
+    return family == "db" and untold and bool(names.intersection(c.DB_TABLE))
 
 
 def _nothing(_: Any) -> None:
@@ -298,21 +329,12 @@ def _value(raw: bytes) -> Value:
         return None
 
 
-def _whole(value: Value) -> int | None:
-    if isinstance(value, bool) or value is None or isinstance(value, bytes | list):
-        return None
-    try:
-        return int(value)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _count(value: Value) -> int:
     """How many messages a span stands for: 1 where it does not say."""
-    count = _whole(value)
+    count = c.whole(value)
     return 1 if count is None else min(max(count, 0), 1_000_000)
 
 
 def _bounded(value: Value, most: int) -> int:
-    number = _whole(value)
+    number = c.whole(value)
     return number if number is not None and 0 <= number <= most else -1

@@ -53,8 +53,12 @@ class Rows:
 
     def drop(self, reason: str) -> int:
         """Count a span that is left out; what stands instead of its shape."""
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        self._count(reason, 1)
         return DROPPED
+
+    def _count(self, reason: str, number: int) -> None:
+        if number:
+            self.dropped[reason] = self.dropped.get(reason, 0) + number
 
     def link(self, links: Sequence[Any]) -> None:
         """The links of the span whose shape comes next."""
@@ -70,22 +74,23 @@ class Rows:
         size = len(self._heads)
         heads: Iterable[Sequence[Any]] = zip(*self._heads, strict=True) if size else ((),) * 8
         traces, spans, parents, _, starts, ends, flags, statuses = heads
-        kept = np.fromiter(self.shapes, np.int64, size) >= 0
+        codes = np.fromiter(self.shapes, np.int64, size)
+        kept = codes >= 0
         if not ({*map(len, traces)} <= {16} and {*map(len, spans)} <= {8} and {*map(len, parents)} <= {0, 8}):
             traces, spans, parents = self._without_bad_ids(traces, spans, parents, kept)
         ids = np.frombuffer(b"".join(traces), dtype=">u8").reshape(-1, 2).astype(np.uint64)
+        span = np.frombuffer(b"".join(spans), dtype=">u8").astype(np.uint64)
         times = [np.fromiter(part, np.uint64, size) for part in (starts, ends)]
         possible = (times[0] < _LATEST) & (times[1] < _LATEST)
         start, end = (np.where(possible, part, 0).astype(np.int64) for part in times)
         end = np.where(end == 0, start, end)
         flag = np.fromiter(flags, np.int64, size)
-        if impossible := int((kept & ~possible).sum()):
-            self.dropped["bad time"] = impossible
+        self._leave_out("bad time", ~possible, kept)
         found = SpanColumns(
-            shape=np.fromiter(self.shapes, np.int32, size),
+            shape=codes.astype(np.int32),
             trace_hi=ids[:, 0].copy(),
             trace_lo=ids[:, 1].copy(),
-            span=np.frombuffer(b"".join(spans), dtype=">u8").astype(np.uint64),
+            span=span,
             parent=np.frombuffer(b"".join([up or _ROOT for up in parents]), dtype=">u8").astype(np.uint64),
             start=np.minimum(start, end),
             end=np.maximum(start, end),
@@ -97,8 +102,12 @@ class Rows:
             received=size,
             dropped=self.dropped,
         )
-        kept &= possible
         return found if kept.all() else chosen(found, kept)
+
+    def _leave_out(self, reason: str, wrong: Flags, kept: Flags) -> None:
+        """Drop what is wrong and was not dropped before."""
+        self._count(reason, int((kept & wrong).sum()))
+        kept &= ~wrong
 
     def _without_bad_ids(
         self, traces: Sequence[bytes], spans: Sequence[bytes], parents: Sequence[bytes], kept: Flags
@@ -106,9 +115,7 @@ class Rows:
         """Ids that can be laid side by side; what had no valid ones is dropped."""
         ids = list(zip(traces, spans, parents, strict=True))
         good = [len(trace) == 16 and len(own) == 8 and len(up) in (0, 8) for trace, own, up in ids]
-        for _ in range(int((kept & ~np.array(good)).sum())):
-            self.drop("bad id")
-        kept &= good
+        self._leave_out("bad id", ~np.array(good), kept)
         return zip(*(row if fine else _NOBODY for fine, row in zip(good, ids, strict=True)), strict=True)
 
     def _instance(self) -> I32:
