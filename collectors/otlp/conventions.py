@@ -49,8 +49,10 @@ DESTINATION = (
     "messaging.destination.template",
     "messaging.destination.name",
     "messaging.destination",
+    "messaging.source.name",
 )
 OPERATION = ("messaging.operation.type", "messaging.operation")
+OPERATION_NAME = ("messaging.operation.name",)
 GROUP = (
     "messaging.consumer.group.name",
     "messaging.kafka.consumer.group",
@@ -60,6 +62,7 @@ GROUP = (
     "messaging.destination.subscription.name",
 )
 CLUSTER = ("messaging.kafka.cluster.id",)
+BROKER = ("server.address", "messaging.url", "net.peer.name")
 PARTITION = ("messaging.destination.partition.id", "messaging.kafka.destination.partition", "messaging.kafka.partition")
 OFFSET = ("messaging.kafka.offset", "messaging.kafka.message.offset")
 MESSAGE_ID = ("messaging.message.id",)
@@ -76,7 +79,7 @@ SHAPING: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "db": (DB_SYSTEM, DB_NAMESPACE, DB_TABLE, DB_VERB, DB_SUMMARY, DB_TEXT, HOST, PORT),
     "rpc": (RPC_SYSTEM, RPC_SERVICE, RPC_METHOD, PEER, HOST, PORT),
     "messaging": (
-        *(MSG_SYSTEM, DESTINATION, OPERATION, GROUP, CLUSTER, TEMPORARY),
+        *(MSG_SYSTEM, DESTINATION, OPERATION, OPERATION_NAME, GROUP, CLUSTER, BROKER, PORT, TEMPORARY),
         *(CELERY,),
     ),
     "none": (),
@@ -90,7 +93,7 @@ _MAX_SEGMENTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the configuration knows: cluster names by their ids, database aliases by `host:port`."""
+    """What the configuration knows: cluster names by their ids or brokers' `host:port`, database aliases likewise."""
 
     clusters: Mapping[str, str] = field(default_factory=dict)
     databases: Mapping[str, str] = field(default_factory=dict)
@@ -134,6 +137,11 @@ def text(get: Get, names: tuple[str, ...]) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None or isinstance(value, bytes | list) else str(value).strip('"')
+
+
+def true(value: Value) -> bool:
+    """True for true, as a truth value or as text."""
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
 def whole(value: Value) -> int | None:

@@ -298,9 +298,10 @@ class _Plan:
 
 
 def _spoken(family: str, names: frozenset[str]) -> bool:
-    """True where a span's name must tell its verb on a table."""
-    untold = not names.intersection((*c.DB_VERB, *c.DB_SUMMARY))
-    return family == "db" and untold and bool(names.intersection(c.DB_TABLE))
+    """True where a span's name must tell what it is about: its destination, or its verb on a table."""
+    if family == "db":
+        return bool(names.intersection(c.DB_TABLE)) and not names.intersection((*c.DB_VERB, *c.DB_SUMMARY))
+    return family == "messaging" and not names.intersection(c.DESTINATION)
 
 
 def _nothing(_: Any) -> None:
