@@ -18,7 +18,9 @@ Get = Callable[[str], Value]
 SPAN_INTERNAL, SPAN_SERVER, SPAN_CLIENT, SPAN_PRODUCER, SPAN_CONSUMER = 1, 2, 3, 4, 5
 
 SERVICE = ("service.name",)
+DEPLOYMENT = ("k8s.deployment.name",)
 VERSION = ("service.version",)
+ENVIRONMENT = ("deployment.environment.name", "deployment.environment")
 INSTANCE = ("service.instance.id", "k8s.pod.name", "host.name")
 HTTP_METHOD = ("http.request.method", "http.method")
 HTTP_ROUTE = ("http.route",)
@@ -82,6 +84,7 @@ SHAPING: Mapping[str, tuple[tuple[str, ...], ...]] = {
         *(MSG_SYSTEM, DESTINATION, OPERATION, OPERATION_NAME, GROUP, CLUSTER, BROKER, PORT, TEMPORARY),
         *(CELERY,),
     ),
+    "peer": (PEER, HOST, PORT),
     "none": (),
 }
 
@@ -114,7 +117,7 @@ class Seen:
 
     sender: Sender
     kind: int
-    family: str  #: `http`, `db`, `rpc`, `messaging`, `none`
+    family: str  #: `http`, `db`, `rpc`, `messaging`, `peer`, `none`
     name: str  #: the span's own name where attributes are missing, else empty
     get: Get
     identified: bool  #: it tells which message it is about

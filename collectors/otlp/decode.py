@@ -88,6 +88,7 @@ class Decoder:
         self._partitions = _Interned(lambda value: _bounded(value, 2**31 - 1))
         self._counts = _Interned(_count)
         self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
+        self._planned = 0
         self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._instances: dict[str, int] = {"": 0}
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
@@ -124,12 +125,14 @@ class Decoder:
             return None if found is None else self._values[found]
 
         name = c.text(get, c.SERVICE) or "unknown_service"
+        if name.startswith("unknown_service"):  # what SDKs write where nobody has told them
+            name = c.text(get, c.DEPLOYMENT) or name
         instance = c.text(get, c.INSTANCE)
         if len(self._resources) >= _MAX_SENDERS:
             self._resources.clear()
             self._instances = {"": 0}
         number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
-        told = self._resources[raw] = ((name, c.text(get, c.VERSION), ""), number)
+        told = self._resources[raw] = ((name, c.text(get, c.VERSION), c.text(get, c.ENVIRONMENT)), number)
         return told
 
     def _walk(self, sender: c.Sender, instance: int, spans: Any, rows: Rows) -> None:
@@ -172,7 +175,8 @@ class Decoder:
         """What to read of spans with just these attributes; learnt once, bounded."""
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
-        plan = self._plans[kind, names] = _Plan.of(len(self._plans), kind, frozenset(names))
+        self._planned += 1  # never a number twice: shapes are kept by it
+        plan = self._plans[kind, names] = _Plan.of(self._planned, kind, frozenset(names))
         return plan
 
     def _number(
@@ -315,7 +319,9 @@ def _family(kind: int, names: frozenset[str]) -> str:
         return "db"
     if names.intersection((*c.MSG_SYSTEM, *c.CELERY, "messaging.destination")):
         return "messaging"
-    return "rpc" if names.intersection(c.RPC_SYSTEM) else "none"
+    if names.intersection(c.RPC_SYSTEM):
+        return "rpc"
+    return "peer" if kind == c.SPAN_CLIENT and names.intersection(c.PEER) else "none"
 
 
 def _hash(name: str) -> int:

@@ -20,7 +20,7 @@ def shape_of(seen: c.Seen, names: c.Names) -> Shape:
         return message_shape(seen, names)
     if seen.family == "db":
         return table_shape(seen, names)
-    if seen.family in ("http", "rpc"):
+    if seen.family in ("http", "rpc", "peer"):
         return _serve(seen) if seen.kind == c.SPAN_SERVER else _call(seen)
     if seen.kind == c.SPAN_CONSUMER:  # an attribute-less poll: it tells that the service consumes, and no more
         return c.plain(seen.sender, Role.RECEIVE)
@@ -43,7 +43,9 @@ def _serve(seen: c.Seen) -> Shape:
 
 
 def _rpc_path(get: c.Get) -> str:
-    return "/".join(part for part in (c.text(get, c.RPC_SERVICE), c.text(get, c.RPC_METHOD)) if part) or "/"
+    """`package.Service/Method`, which newer senders put into the method alone."""
+    service, method = c.text(get, c.RPC_SERVICE), c.text(get, c.RPC_METHOD).lstrip("/")
+    return method if "/" in method else "/".join(part for part in (service, method) if part) or "/"
 
 
 def _url(get: c.Get) -> str:
@@ -74,9 +76,10 @@ def _address(get: c.Get) -> seam.Component:
 
 def _call(seen: c.Seen) -> Shape:
     get, address = seen.get, _address(seen.get)
+    operation, guarded = "", False  # nobody says what a call to a mere peer does
     if seen.family == "rpc":
-        operation, guarded = f"{c.text(get, c.RPC_SYSTEM)} {address.name} {_rpc_path(get)}", False
-    else:
+        operation = f"{c.text(get, c.RPC_SYSTEM)} {address.name} {_rpc_path(get)}"
+    elif seen.family == "http":
         method = _method(get)
         path = c.text(get, c.URL_TEMPLATE) or c.path_template(urlsplit(_url(get)).path or c.text(get, c.HTTP_PATH))
         operation = "" if method in _QUIET_METHODS else f"{method} {address.name}{path}"

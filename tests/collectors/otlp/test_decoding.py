@@ -1,0 +1,134 @@
+"""The decoder: who sent it, from where and how much of it; what is dropped, and how that is counted."""
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+
+from agent.model.columns import Role, SpanColumns
+from collectors.otlp.conventions import BATCH, BODY_SIZE, EVENT_ID, EVENT_SOURCE, MESSAGE_ID, OFFSET, PARTITION, SHAPING
+from collectors.otlp.decode import Decoder
+from collectors.otlp.json import parse
+from tests.collectors.otlp.build import (
+    CLIENT,
+    PRODUCER,
+    SERVER,
+    body,
+    decoded,
+    seams,
+    sent,
+    shapes,
+    span,
+)
+
+SEND = {"messaging.system": "kafka", "messaging.destination.name": "t"}
+POST = {"http.request.method": "POST", "url.path": "/x", "server.address": "b"}
+
+
+def as_json(*parts: ResourceSpans) -> bytes:
+    """The same request in OTLP/JSON: identities in hex instead of protobuf JSON's base 64."""
+    document = {"resourceSpans": [MessageToDict(part, use_integers_for_enums=True) for part in parts]}
+    for part, written in zip(parts, document["resourceSpans"], strict=True):
+        for one, out in zip(part.scope_spans[0].spans, written["scopeSpans"][0]["spans"], strict=True):
+            out |= {"traceId": one.trace_id.hex(), "spanId": one.span_id.hex()}
+            out["parentSpanId"] = one.parent_span_id.hex()
+            for link, shown in zip(one.links, out.get("links", []), strict=True):
+                shown |= {"traceId": link.trace_id.hex(), "spanId": link.span_id.hex()}
+    return json.dumps(document).encode()
+
+
+def both(*parts: ResourceSpans) -> list[tuple[Decoder, SpanColumns]]:
+    """One request in both encodings."""
+    binary, text = Decoder(), Decoder()
+    return [(binary, binary.decode(body(*parts))), (text, text.columns(parse(as_json(*parts))))]
+
+
+@pytest.mark.parametrize(
+    ("resource", "service"),
+    [
+        ({"service.name": "a"}, "a"),
+        ({"service.name": "a", "k8s.deployment.name": "d"}, "a"),
+        ({"service.name": "unknown_service:java", "k8s.deployment.name": "d"}, "d"),
+        ({"service.name": "unknown_service", "k8s.deployment.name": "d"}, "d"),
+        ({"service.name": "", "k8s.deployment.name": "d"}, "d"),
+        ({"k8s.deployment.name": "d"}, "d"),
+        ({"k8s.deployment.name": ["d", "e"]}, "d"),
+        ({"service.name": "unknown_service:java"}, "unknown_service:java"),
+        ({}, "unknown_service"),
+    ],
+)
+def test_a_service_that_nobody_named_has_its_deployments_name(resource: dict[str, Any], service: str) -> None:
+    _, [shape] = decoded(sent(None, span(PRODUCER, SEND), **resource))
+    assert shape.service == service
+
+
+@pytest.mark.parametrize("name", ["deployment.environment.name", "deployment.environment"])
+def test_an_environment_is_told_and_belongs_to_no_seam(name: str) -> None:
+    here, there = decoded(sent("s", span(PRODUCER, SEND), span(1, {}), **{name: "prod"}), sent("s", span(2, {})))[1][:2]
+    assert (here.environment, there.environment) == ("prod", "prod")
+    assert [str(key) for key in here.seams] == ["publishes service:s -> topic:-/t"]
+    assert shapes(span(PRODUCER, SEND))[0].environment == ""
+
+
+@pytest.mark.parametrize("name", ["service.peer.name", "peer.service"])
+def test_a_client_that_names_only_its_peer_calls_it(name: str) -> None:
+    assert seams(span(CLIENT, {name: "warehouse", "network.peer.address": "1.2.3.4"}), span(SERVER, {name: "a"})) == [
+        ["calls service:s -> service:warehouse"],
+        [],
+    ]
+
+
+def test_a_port_is_the_same_port_however_it_is_sent() -> None:
+    found = seams(*(span(CLIENT, POST | {"server.port": port}) for port in (8080, 8080.0, "8080", [8080])))
+    assert found == [["calls service:s -> service:b:8080"]] * 4
+
+
+def test_a_method_with_its_service_is_the_same_in_one_attribute_or_two() -> None:
+    old = {"rpc.system": "grpc", "rpc.service": "shop.Orders", "rpc.method": "Place"}
+    new = {"rpc.system.name": "grpc", "rpc.method": "shop.Orders/Place"}
+    found = shapes(*(span(SERVER, what) for what in (old, new, new | {"rpc.service": "shop.Orders"})))
+    assert {str(shape.component) for shape in found} == {"route:s GRPC shop.Orders/Place"}
+
+
+ALSO_READ = (*PARTITION, *OFFSET, *MESSAGE_ID, *EVENT_ID, *EVENT_SOURCE, *BATCH, *BODY_SIZE)
+ODD = [
+    True,
+    b"\x00\xff",
+    ["a", "b"],
+    [],
+    3.5,
+    float("nan"),
+    float("inf"),
+    -1,
+    2**63 - 1,
+    "9" * 5000,
+    "\u0661",
+    AnyValue(),
+    AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key="k", value=AnyValue(string_value="v"))])),
+    AnyValue(
+        array_value=ArrayValue(values=[AnyValue(array_value=ArrayValue()), AnyValue(kvlist_value=KeyValueList())])
+    ),
+]
+READ = sorted({name for family in SHAPING.values() for group in family for name in group} | {*ALSO_READ})
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_no_value_of_any_kind_breaks_the_decoder(odd: Any) -> None:
+    every = dict.fromkeys(READ, odd)
+    families = [{}, POST, SEND, {"db.system": "mysql"}, {"rpc.system": "grpc"}, {"celery.action": "run"}]
+    spans = [span(kind, family | {name: odd}) for kind in range(6) for family in families for name in READ]
+    spans += [span(kind, family | every) for kind in range(6) for family in families]
+    resource = dict.fromkeys(("k8s.deployment.name", "deployment.environment", "service.instance.id"), odd)
+    for _, columns in both(sent(None, *spans, **{"service.name": odd}, **resource)):
+        assert len(columns) + sum(columns.dropped.values()) == len(spans)
+
+
+def test_more_kinds_of_spans_than_are_remembered_are_still_told_apart() -> None:
+    decoder = Decoder()
+    for name, role in (("service.peer.name", Role.CALL), ("db.system.name", Role.QUERY)):
+        spans = [span(CLIENT, {f"a{number}": 1, name: "x"}) for number in range(4500)]
+        columns = decoder.decode(body(sent("s", *spans)))
+        assert {decoder.shapes[number].role for number in columns.shape.tolist()} == {role}
