@@ -26,6 +26,7 @@ HTTP_METHOD = ("http.request.method", "http.method")
 HTTP_ROUTE = ("http.route",)
 HTTP_PATH = ("url.path", "http.target")
 HTTP_URL = ("url.full", "http.url")
+HTTP_STATUS = ("http.response.status_code", "http.status_code")
 URL_TEMPLATE = ("url.template",)
 PEER = ("service.peer.name", "peer.service")
 HOST = ("server.address", "net.peer.name", "http.host", "net.peer.ip")
@@ -33,6 +34,8 @@ PORT = ("server.port", "net.peer.port")
 RPC_SYSTEM = ("rpc.system.name", "rpc.system")
 RPC_SERVICE = ("rpc.service",)
 RPC_METHOD = ("rpc.method",)
+RPC_STATUS = ("rpc.status_code", "rpc.response.status_code", "rpc.grpc.status_code", "rpc.connect_rpc.error_code")
+RPC_JSON_ERROR = ("rpc.jsonrpc.error_code",)
 DB_SYSTEM = ("db.system.name", "db.system")
 DB_NAMESPACE = ("db.namespace", "db.name", "db.redis.database_index", "db.elasticsearch.cluster.name")
 DB_TABLE = (
@@ -74,18 +77,20 @@ BATCH = ("messaging.batch.message_count",)
 BODY_SIZE = ("messaging.message.body.size", "messaging.message.payload_size_bytes")
 TEMPORARY = ("messaging.destination.temporary", "messaging.destination.anonymous")
 CELERY = ("celery.action",)
+CELERY_STATE = ("celery.state",)
+ERROR_TYPE = ("error.type",)
 
-#: which attributes decide the shape of a span, by class
+#: which attributes decide the shape of a span and whether it failed, by class
 SHAPING: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "http": (HTTP_METHOD, HTTP_ROUTE, URL_TEMPLATE, HTTP_PATH, HTTP_URL, PEER, HOST, PORT),
-    "db": (DB_SYSTEM, DB_NAMESPACE, DB_TABLE, DB_VERB, DB_SUMMARY, DB_TEXT, HOST, PORT),
-    "rpc": (RPC_SYSTEM, RPC_SERVICE, RPC_METHOD, PEER, HOST, PORT),
+    "http": (HTTP_METHOD, HTTP_ROUTE, URL_TEMPLATE, HTTP_PATH, HTTP_URL, PEER, HOST, PORT, HTTP_STATUS, ERROR_TYPE),
+    "db": (DB_SYSTEM, DB_NAMESPACE, DB_TABLE, DB_VERB, DB_SUMMARY, DB_TEXT, HOST, PORT, ERROR_TYPE),
+    "rpc": (RPC_SYSTEM, RPC_SERVICE, RPC_METHOD, PEER, HOST, PORT, RPC_STATUS, RPC_JSON_ERROR, ERROR_TYPE),
     "messaging": (
         *(MSG_SYSTEM, DESTINATION, OPERATION, OPERATION_NAME, GROUP, CLUSTER, BROKER, PORT, TEMPORARY),
-        *(CELERY,),
+        *(CELERY, CELERY_STATE, ERROR_TYPE),
     ),
-    "peer": (PEER, HOST, PORT),
-    "none": (),
+    "peer": (PEER, HOST, PORT, ERROR_TYPE),
+    "none": (ERROR_TYPE,),
 }
 
 _ID = re.compile(

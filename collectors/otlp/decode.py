@@ -14,7 +14,8 @@ from google.protobuf.message import DecodeError
 
 from agent.model.columns import Instrument, Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
-from collectors.otlp.rows import Identity, Rows
+from collectors.otlp import outcomes
+from collectors.otlp.rows import FAILED, Identity, Rows
 from collectors.otlp.shaping import shape_of
 from collectors.otlp.wire import Resource, Traces, Value, value_of
 
@@ -195,6 +196,8 @@ class Decoder:
 
         seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified)
         number = self.shapes.number(shape_of(seen, self._names))
+        if outcomes.failed(seen):
+            number |= FAILED
         if len(shapes) >= _MAX_KEYS:
             shapes.clear()
         shapes[key] = number
@@ -220,7 +223,7 @@ class Decoder:
         shape = shapes.get(key)
         if shape is None:
             shape = self._number(shapes, key, sender, plan, attributes, name, identified)
-        role = self.shapes.roles[shape]
+        role = self.shapes.roles[shape & ~FAILED]
         links = span.links
         nameless = not identified and identity[_PARTITION] >= 0
         if role is Role.CONSUME and nameless and span.parent_span_id and not (links or span.flags & _REMOTE):
@@ -289,7 +292,7 @@ class _Plan:
         family = _family(kind, names)
         shaping = tuple(name for group in c.SHAPING[family] for name in group if name in names)
         if family == "http" and kind == c.SPAN_SERVER and "http.route" in names:
-            routed = (*c.HTTP_METHOD, *c.HTTP_ROUTE)
+            routed = (*c.HTTP_METHOD, *c.HTTP_ROUTE, *c.HTTP_STATUS, *c.ERROR_TYPE)
             shaping = tuple(name for name in routed if name in names)
         read = itemgetter(*shaping) if shaping else _nothing
         spoken = _spoken(family, names)

@@ -14,6 +14,7 @@ _NOBODY = (b"\0" * 16, _ROOT, _ROOT)
 _LATEST = np.uint64(1 << 63)
 _MAX_LINKS = 256  #: per span; a batch of more is counted by its first ones
 DROPPED = -1  #: instead of a shape's number
+FAILED = 1 << 30  #: added to the number of a shape whose attributes say that the span failed
 
 #: columns about messages, in the order of `Identity`: what stands for none, and the type
 _MESSAGE = {
@@ -40,7 +41,7 @@ class Rows:
         self._heads: list[Head] = []
         self._instances: list[tuple[int, int]] = []
         self._links: list[tuple[int, bytes, bytes]] = []
-        self.shapes: list[int] = []  #: one a span that was taken in, in order
+        self.shapes: list[int] = []  #: one a span that was taken in, in order; with FAILED where it failed
         self._details: list[tuple[int, int, int, int, int, int]] = []
         self.dropped: dict[str, int] = {}
 
@@ -87,14 +88,14 @@ class Rows:
         flag = np.fromiter(flags, np.int64, size)
         self._leave_out("bad time", ~possible, kept)
         found = SpanColumns(
-            shape=codes.astype(np.int32),
+            shape=(codes & ~FAILED).astype(np.int32),
             trace_hi=ids[:, 0].copy(),
             trace_lo=ids[:, 1].copy(),
             span=span,
             parent=np.frombuffer(b"".join([up or _ROOT for up in parents]), dtype=">u8").astype(np.uint64),
             start=np.minimum(start, end),
             end=np.maximum(start, end),
-            error=_errors(statuses),
+            error=_errors(statuses) | (codes & FAILED != 0),
             remote=np.where(flag & 0x100, (flag >> 9) & 1, -1).astype(np.int8),
             **self._messages(size),
             instance=self._instance(),

@@ -10,6 +10,7 @@ from agent.model.columns import Role
 from collectors.otlp.conventions import Names
 from tests.collectors.otlp.build import (
     AIOKAFKA,
+    CELERY,
     CLIENT,
     CONSUMER,
     PRODUCER,
@@ -121,6 +122,31 @@ def test_a_brokers_address_names_a_cluster_only_where_the_configuration_says_so(
     assert seams(producer, names=BROKERS) == [[f"publishes service:s -> topic:{cluster}/orders"]]
     told = what.get("messaging.kafka.cluster.id", "-")
     assert seams(producer) == [[f"publishes service:s -> topic:{told}/orders"]]
+
+
+def task(message: str, state: str, at: int) -> list[Span]:
+    """One run of a Celery task that writes."""
+    what = {"celery.action": "run", "celery.task_name": "t", "celery.state": state}
+    run = span(CONSUMER, what | {"messaging.destination": "q", "messaging.message.id": message}, at=at)
+    insert = {"db.system": "postgresql", "db.name": "x", "db.statement": "INSERT INTO attempts VALUES (1)"}
+    return [run, below(run, CLIENT, insert)]
+
+
+def test_a_celery_task_that_asks_for_a_retry_was_not_delivered(tmp_path: Path) -> None:
+    for first, errors, duplicates, rules in (("RETRY", 3, 0, []), ("SUCCESS", 0, 3, ["IDM-01", "IDM-02"])):
+        folder = tmp_path / first
+        folder.mkdir()
+        runs = [(f"id-{n}", state, n * 1000 + k * 100) for n in range(3) for k, state in enumerate((first, "SUCCESS"))]
+        spans = [one for run in runs for one in task(*run)]
+        found = Judged(folder, body(sent("w", *spans, scope=CELERY)))
+        seam = found.seams["consumes topic:-/q -> group:-/w"]
+        assert seam == {"count": 6, "errors": errors, "duplicates": duplicates, "retries": 0}, first
+        assert found.rules == rules, first
+
+
+def test_a_celery_failure_is_an_error_too() -> None:
+    columns, _ = decoded(sent("w", *(task("a", state, 0)[0] for state in ("FAILURE", "SUCCESS", "RETRY"))))
+    assert columns.error.tolist() == [True, False, True]
 
 
 def getmany(batch: int) -> tuple[list[Span], list[Span]]:
