@@ -108,12 +108,13 @@ class Names:
 
 
 class Sender(NamedTuple):
-    """What all spans of one resource and scope share."""
+    """What all spans of one resource, scope and sampling share."""
 
     service: str
     version: str
     environment: str
     scope: str
+    sampled: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,4 +180,5 @@ def plain(sender: Sender, role: Role) -> Shape:
         instrument=instrument_of(sender.scope)[0],
         version=sender.version,
         environment=sender.environment,
+        sampled=sender.sampled,
     )

@@ -16,6 +16,7 @@ from agent.model.columns import Instrument, Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
 from collectors.otlp import outcomes
 from collectors.otlp.rows import FAILED, Identity, Rows
+from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
 from collectors.otlp.wire import Resource, Traces, Value, value_of
 
@@ -141,9 +142,15 @@ class Decoder:
         spans = list(spans)
         plans, numbers = self._plans, rows.shapes
         shapes = self._known(sender)
-        inner = -1
+        inner, state = -1, b""
         for span, head in zip(spans, rows.take(spans, instance), strict=True):
             kind = head[_KIND]
+            if head[_STATE] != state:
+                state = head[_STATE]
+                share = kept_by(state)
+                if share != sender.sampled:
+                    sender, inner = sender._replace(sampled=share), -1
+                    shapes = self._known(sender)
             if kind <= c.SPAN_INTERNAL:
                 if inner < 0:
                     inner = self._inner(sender)
@@ -170,7 +177,7 @@ class Decoder:
 
     def _inner(self, sender: c.Sender) -> int:
         shape = Shape(sender.service, Role.INTERNAL, version=sender.version)
-        return self.shapes.number(replace(shape, environment=sender.environment))
+        return self.shapes.number(replace(shape, environment=sender.environment, sampled=sender.sampled))
 
     def _plan(self, kind: int, names: tuple[str, ...]) -> "_Plan":
         """What to read of spans with just these attributes; learnt once, bounded."""
@@ -269,7 +276,7 @@ class Decoder:
 
 
 _PARTITION, _OFFSET, _IDENT, _MESSAGES = range(4)
-_KIND = 3  #: in a head
+_KIND, _STATE = 3, 8  #: in a head
 _REMOTE = 0x200  #: of a span's flags: its parent is in another process
 
 

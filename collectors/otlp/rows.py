@@ -26,7 +26,7 @@ _MESSAGE = {
 }
 
 #: one tuple a span, made by the protobuf runtime: the loops over spans stay in C
-_head = attrgetter("trace_id", "span_id", "parent_span_id", "kind", "start", "end", "flags", "status")
+_head = attrgetter("trace_id", "span_id", "parent_span_id", "kind", "start", "end", "flags", "status", "trace_state")
 
 Head = tuple[Any, ...]  #: in that order
 Identity = tuple[int, int, int, int, int]  #: partition, offset, ident, messages, bytes
@@ -73,8 +73,8 @@ class Rows:
     def columns(self) -> SpanColumns:
         """Everything taken in, as columns; spans without a valid identity or a possible time are dropped."""
         size = len(self._heads)
-        heads: Iterable[Sequence[Any]] = zip(*self._heads, strict=True) if size else ((),) * 8
-        traces, spans, parents, _, starts, ends, flags, statuses = heads
+        heads: Iterable[Sequence[Any]] = zip(*self._heads, strict=True) if size else ((),) * 9
+        traces, spans, parents, _, starts, ends, flags, statuses, _ = heads
         codes = np.fromiter(self.shapes, np.int64, size)
         kept = codes >= 0
         if not ({*map(len, traces)} <= {16} and {*map(len, spans)} <= {8} and {*map(len, parents)} <= {0, 8}):

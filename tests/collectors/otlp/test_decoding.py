@@ -73,6 +73,39 @@ def test_an_environment_is_told_and_belongs_to_no_seam(name: str) -> None:
     assert shapes(span(PRODUCER, SEND))[0].environment == ""
 
 
+@pytest.mark.parametrize(
+    ("state", "share"),
+    [
+        ("", 1.0),
+        ("ot=th:0", 1.0),
+        ("ot=th:8", 0.5),
+        ("ot=th:c", 0.25),
+        ("ot=th:e666", 0.1),
+        ("ot=rv:0123456789abcd;th:fd70a4", 0.01),
+        ("rojo=00f067aa0ba902b7, ot=th:8;rv:0123456789abcd", 0.5),
+        ("ot=th:ffffffffffffff", 1.388e-17),
+        ("ot=th:", 1.0),
+        ("ot=th:8x", 1.0),
+        ("ot=th:E666", 1.0),
+        ("ot=th:000000000000008", 1.0),
+        ("ot=xth:8", 1.0),
+        ("other=th:8", 1.0),
+        ("ot=p:2", 1.0),
+    ],
+)
+def test_a_threshold_tells_the_share_of_traces_that_is_kept(state: str, share: float) -> None:
+    for kind, what in ((PRODUCER, SEND), (1, {}), (CLIENT, POST)):
+        [shape] = shapes(span(kind, what, trace_state=state))
+        assert shape.sampled == pytest.approx(share, rel=1e-3)
+
+
+def test_sampling_changes_from_span_to_span_and_belongs_to_no_seam() -> None:
+    states = ("ot=th:8", "", "ot=th:8;rv:00000000000001", "ot=th:c", "")
+    found = shapes(*(span(PRODUCER, SEND, trace_state=state) for state in states))
+    assert [shape.sampled for shape in found] == [0.5, 1.0, 0.5, 0.25, 1.0]
+    assert len({shape.seams for shape in found}) == 1
+
+
 @pytest.mark.parametrize("name", ["service.peer.name", "peer.service"])
 def test_a_client_that_names_only_its_peer_calls_it(name: str) -> None:
     assert seams(span(CLIENT, {name: "warehouse", "network.peer.address": "1.2.3.4"}), span(SERVER, {name: "a"})) == [
