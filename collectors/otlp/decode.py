@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from agent.model.columns import Instrument, Role, Shape, SpanColumns
+from agent.model.columns import Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
 from collectors.otlp import outcomes
-from collectors.otlp.rows import FAILED, Identity, Rows
+from collectors.otlp.rows import FAILED, NO_ROOM, Identity, Rows
 from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
 from collectors.otlp.wire import Resource, Traces, Value, value_of
@@ -33,14 +33,13 @@ class MalformedError(ValueError):
 
 
 class ShapeBook:
-    """Shapes by number, interned; what would be over the bound shares one overflow shape per service."""
+    """Shapes by number, interned; what would be over the bound has no number."""
 
     def __init__(self, most: int = _MAX_SHAPES) -> None:
         self._most = most
         self._shapes: list[Shape] = []
         self.roles: list[Role] = []  #: by number
         self._numbers: dict[Shape, int] = {}
-        self.overflowed = 0
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -49,15 +48,12 @@ class ShapeBook:
         return self._shapes[number]
 
     def number(self, shape: Shape) -> int:
-        """The number of a shape, new or known."""
+        """The number of a shape, new or known; NO_ROOM where it is new and there are too many."""
         known = self._numbers.get(shape)
         if known is not None:
             return known
         if len(self._shapes) >= self._most:
-            self.overflowed += 1
-            shape = Shape("__other__", Role.INTERNAL, instrument=Instrument())
-            if shape in self._numbers:
-                return self._numbers[shape]
+            return NO_ROOM
         self._numbers[shape] = len(self._shapes)
         self._shapes.append(shape)
         self.roles.append(shape.role)
@@ -84,7 +80,7 @@ class Decoder:
     """Decodes requests into columns, sharing one shape book."""
 
     def __init__(self, names: c.Names | None = None, book: ShapeBook | None = None) -> None:
-        self.shapes = book or ShapeBook()
+        self.shapes = ShapeBook() if book is None else book
         self._names = names or c.Names()
         self._values: _Interned[Value] = _Interned(lambda value: value)
         self._partitions = _Interned(lambda value: _bounded(value, 2**31 - 1))
@@ -203,7 +199,7 @@ class Decoder:
 
         seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified)
         number = self.shapes.number(shape_of(seen, self._names))
-        if outcomes.failed(seen):
+        if number >= 0 and outcomes.failed(seen):
             number |= FAILED
         if len(shapes) >= _MAX_KEYS:
             shapes.clear()
@@ -230,6 +226,8 @@ class Decoder:
         shape = shapes.get(key)
         if shape is None:
             shape = self._number(shapes, key, sender, plan, attributes, name, identified)
+        if shape < 0:
+            return shape
         role = self.shapes.roles[shape & ~FAILED]
         links = span.links
         nameless = not identified and identity[_PARTITION] >= 0

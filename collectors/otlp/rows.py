@@ -14,6 +14,7 @@ _NOBODY = (b"\0" * 16, _ROOT, _ROOT)
 _LATEST = np.uint64(1 << 63)
 _MAX_LINKS = 256  #: per span; a batch of more is counted by its first ones
 DROPPED = -1  #: instead of a shape's number
+NO_ROOM = -2  #: the same, for want of a number
 FAILED = 1 << 30  #: added to the number of a shape whose attributes say that the span failed
 
 #: columns about messages, in the order of `Identity`: what stands for none, and the type
@@ -65,6 +66,7 @@ class Rows:
         """The links of the span whose shape comes next."""
         row = len(self.shapes)
         self._links.extend((row, link.trace_id, link.span_id) for link in links[:_MAX_LINKS])
+        self._count("link limit", len(links) - _MAX_LINKS if len(links) > _MAX_LINKS else 0)
 
     def detail(self, identity: Identity) -> None:
         """Which message the span whose shape comes next is about."""
@@ -76,11 +78,13 @@ class Rows:
         heads: Iterable[Sequence[Any]] = zip(*self._heads, strict=True) if size else ((),) * 9
         traces, spans, parents, _, starts, ends, flags, statuses, _ = heads
         codes = np.fromiter(self.shapes, np.int64, size)
+        self._count("shape limit", int((codes == NO_ROOM).sum()))
         kept = codes >= 0
         if not ({*map(len, traces)} <= {16} and {*map(len, spans)} <= {8} and {*map(len, parents)} <= {0, 8}):
             traces, spans, parents = self._without_bad_ids(traces, spans, parents, kept)
         ids = np.frombuffer(b"".join(traces), dtype=">u8").reshape(-1, 2).astype(np.uint64)
         span = np.frombuffer(b"".join(spans), dtype=">u8").astype(np.uint64)
+        self._leave_out("bad id", ((ids[:, 0] | ids[:, 1]) == 0) | (span == 0), kept)
         times = [np.fromiter(part, np.uint64, size) for part in (starts, ends)]
         possible = (times[0] < _LATEST) & (times[1] < _LATEST)
         start, end = (np.where(possible, part, 0).astype(np.int64) for part in times)

@@ -1,19 +1,21 @@
 """The decoder: who sent it, from where and how much of it; what is dropped, and how that is counted."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from agent.model.columns import Role, SpanColumns
 from collectors.otlp.conventions import BATCH, BODY_SIZE, EVENT_ID, EVENT_SOURCE, MESSAGE_ID, OFFSET, PARTITION, SHAPING
-from collectors.otlp.decode import Decoder
+from collectors.otlp.decode import Decoder, ShapeBook
 from collectors.otlp.json import parse
 from tests.collectors.otlp.build import (
     CLIENT,
+    CONSUMER,
     PRODUCER,
     SERVER,
     body,
@@ -157,6 +159,48 @@ def test_no_value_of_any_kind_breaks_the_decoder(odd: Any) -> None:
     resource = dict.fromkeys(("k8s.deployment.name", "deployment.environment", "service.instance.id"), odd)
     for _, columns in both(sent(None, *spans, **{"service.name": odd}, **resource)):
         assert len(columns) + sum(columns.dropped.values()) == len(spans)
+
+
+def test_ids_of_zeros_or_of_another_length_are_dropped_and_counted_in_both_encodings() -> None:
+    wrong: list[Mapping[str, bytes]] = [
+        {"trace_id": b"\0" * 16},
+        {"span_id": b"\0" * 8},
+        {"trace_id": b"ab"},
+        {"span_id": b""},
+        {"parent_span_id": b"abc"},
+    ]
+    spans = [span(PRODUCER, SEND, **one) for one in wrong]
+    spans += [span(PRODUCER, SEND), span(PRODUCER, SEND, parent_span_id=b"\0" * 8)]
+    for _, columns in both(sent("s", *spans)):
+        assert (len(columns), columns.received, dict(columns.dropped)) == (2, 7, {"bad id": 5})
+
+
+def test_links_over_the_bound_are_counted() -> None:
+    links = [Span.Link(trace_id=bytes([1] * 16), span_id=bytes([n % 250 + 1] * 8)) for n in range(300)]
+    for _, columns in both(sent("s", span(CONSUMER, SEND, links=links), span(CONSUMER, SEND, links=links[:256]))):
+        assert len(columns) == 2
+        assert len(columns.links.row) == 512
+        assert dict(columns.dropped) == {"link limit": 44}
+
+
+def test_what_has_no_room_among_the_shapes_is_counted_and_not_made_something_else() -> None:
+    decoder = Decoder(book=ShapeBook(most=3))
+    for number in range(5):
+        columns = decoder.decode(body(sent(f"s{number}", span(PRODUCER, SEND), span(PRODUCER, SEND))))
+        fits = number < 3
+        assert len(columns) == (2 if fits else 0)
+        assert dict(columns.dropped) == ({} if fits else {"shape limit": 2})
+        assert columns.received == 2
+    again = decoder.decode(body(sent("s1", span(PRODUCER, SEND), span(1, {}))))
+    assert (len(again), dict(again.dropped)) == (1, {"shape limit": 1})
+
+
+def test_an_empty_book_that_was_given_is_used() -> None:
+    book = ShapeBook()
+    decoder = Decoder(book=book)
+    decoder.decode(body(sent("s", span(PRODUCER, SEND))))
+    assert decoder.shapes is book
+    assert len(book) == 1
 
 
 def test_more_kinds_of_spans_than_are_remembered_are_still_told_apart() -> None:
