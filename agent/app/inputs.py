@@ -15,11 +15,10 @@ from agent.config.workflow import looks_like_workflow
 from agent.model.columns import SpanColumns
 from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
-from collectors.otlp.json import parse as parse_json
+from collectors.otlp.receiver import REJECTED
 from collectors.recording.reader import Reader, Reading, looks_like_recording
 
 MOST_BYTES = 64 << 20  #: of one file that is read whole
-_REJECTED = ("bad id", "bad time")
 
 
 @dataclass(slots=True)
@@ -111,7 +110,7 @@ class Inputs:
         columns = _decoded(path, source, decoder)
         if columns is None:
             return
-        good = columns.received - sum(columns.dropped.get(reason, 0) for reason in _REJECTED)
+        good = columns.received - sum(columns.dropped.get(reason, 0) for reason in REJECTED)
         if not good:
             other = next((kind for kind in ("metrics", "logs") if kind in path.name), "")
             source.format = f"otlp-{other}" if other else "unknown"
@@ -173,7 +172,7 @@ def _decoded(path: Path, source: Input, decoder: Decoder) -> SpanColumns | None:
         source.reject(f"over {MOST_BYTES >> 20} MiB")
         return None
     try:
-        return decoder.columns(parse_json(body)) if body.lstrip()[:1] == b"{" else decoder.decode(body)
+        return decoder.decode_json(body) if body.lstrip()[:1] == b"{" else decoder.decode(body)
     except (MalformedError, JsonError):
         source.reject("not recognised")
         return None
@@ -184,7 +183,7 @@ def _requests(entries: list[tuple[datetime, int, Path, Input]], decoder: Decoder
         columns = _decoded(path, source, decoder)
         if columns is None:
             continue
-        rejected = {reason: columns.dropped[reason] for reason in _REJECTED if reason in columns.dropped}
+        rejected = {reason: columns.dropped[reason] for reason in REJECTED if reason in columns.dropped}
         source.facts += columns.received - sum(rejected.values())
         for reason, count in rejected.items():
             source.reject(reason, count)

@@ -1,11 +1,11 @@
-"""The one place that turns a request body into columns: `decode(bytes) -> SpanColumns`.
+"""The one place that turns a request body into columns: `decode(bytes) -> SpanColumns`, and the same from JSON.
 
 A compiled decoder may stand in for it one day: same contract, same tests. Stateless but for the shape dictionary and
 bounded caches.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from agent.model.columns import Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
-from collectors.otlp import outcomes
+from collectors.otlp import json, outcomes
 from collectors.otlp.rows import FAILED, NO_ROOM, Identity, Rows
 from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
@@ -98,11 +98,14 @@ class Decoder:
         except DecodeError as problem:
             msg = "the body is not an ExportTraceServiceRequest in protobuf"
             raise MalformedError(msg) from problem
-        return self.columns(request)
+        return self._columns(request, {})
 
-    def columns(self, request: Any) -> SpanColumns:
-        """The spans of one parsed request."""
-        rows = Rows()
+    def decode_json(self, body: bytes) -> SpanColumns:
+        """The same of a request in OTLP/JSON; raise JsonError where it is none."""
+        return self._columns(*json.parse(body))
+
+    def _columns(self, request: Any, refused: Mapping[str, int]) -> SpanColumns:
+        rows = Rows(refused)
         for resource_spans in request.resource_spans:
             raw = resource_spans.resource
             sender, instance = self._resources.get(raw) or self._sender(raw)

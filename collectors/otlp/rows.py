@@ -1,6 +1,6 @@
 """The spans of one request while it is walked, and the columns made of them at the end, a whole column at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -36,15 +36,17 @@ Identity = tuple[int, int, int, int, int]  #: partition, offset, ident, messages
 class Rows:
     """Rows being collected; turned into columns at the end."""
 
-    __slots__ = ("_details", "_heads", "_instances", "_links", "dropped", "shapes")
+    __slots__ = ("_details", "_heads", "_instances", "_links", "_refused", "dropped", "shapes")
 
-    def __init__(self) -> None:
+    def __init__(self, refused: Mapping[str, int] | None = None) -> None:
+        """Start with none; `refused` counts, by reason, spans that were given up before they came here."""
+        self._refused = sum(refused.values()) if refused else 0
         self._heads: list[Head] = []
         self._instances: list[tuple[int, int]] = []
         self._links: list[tuple[int, bytes, bytes]] = []
         self.shapes: list[int] = []  #: one a span that was taken in, in order; with FAILED where it failed
         self._details: list[tuple[int, int, int, int, int, int]] = []
-        self.dropped: dict[str, int] = {}
+        self.dropped: dict[str, int] = dict(refused or {})
 
     def take(self, spans: Sequence[Any], instance: int) -> list[Head]:
         """Take in the heads of one scope's spans; their shapes must follow, one each."""
@@ -104,7 +106,7 @@ class Rows:
             **self._messages(size),
             instance=self._instance(),
             links=self._linked(),
-            received=size,
+            received=size + self._refused,
             dropped=self.dropped,
         )
         return found if kept.all() else chosen(found, kept)

@@ -12,7 +12,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 from agent.model.columns import Role, SpanColumns
 from collectors.otlp.conventions import BATCH, BODY_SIZE, EVENT_ID, EVENT_SOURCE, MESSAGE_ID, OFFSET, PARTITION, SHAPING
 from collectors.otlp.decode import Decoder, ShapeBook
-from collectors.otlp.json import parse
 from tests.collectors.otlp.build import (
     CLIENT,
     CONSUMER,
@@ -45,7 +44,7 @@ def as_json(*parts: ResourceSpans) -> bytes:
 def both(*parts: ResourceSpans) -> list[tuple[Decoder, SpanColumns]]:
     """One request in both encodings."""
     binary, text = Decoder(), Decoder()
-    return [(binary, binary.decode(body(*parts))), (text, text.columns(parse(as_json(*parts))))]
+    return [(binary, binary.decode(body(*parts))), (text, text.decode_json(as_json(*parts)))]
 
 
 @pytest.mark.parametrize(
