@@ -182,6 +182,15 @@ def test_a_receive_span_that_is_the_only_one_still_stands_for_its_message() -> N
     got = ORDERS | {"messaging.operation.type": "receive", "messaging.destination.partition.id": "0"}
     assert seams(span(CONSUMER, got), scope="opentelemetry.instrumentation.kafka") == [[CONSUMES]]
     assert seams(span(CONSUMER, got), scope="my.own") == [[]]
+    kotel = KAFKA | {"messaging.destination": "orders", "messaging.operation": "receive", "messaging.message.id": "7"}
+    assert seams(span(CONSUMER, kotel), scope="github.com/twmb/franz-go/plugin/kotel") == [[CONSUMES]]
+
+
+def test_what_kafka_streams_and_kotel_can_show_is_known() -> None:
+    [streams] = shapes(span(CONSUMER, ORDERS), scope="io.opentelemetry.kafka-streams-0.11")
+    assert (streams.instrument.carries_context, streams.instrument.attaches_handler) == (True, True)
+    [kotel] = shapes(span(CONSUMER, ORDERS), scope="github.com/twmb/franz-go/plugin/kotel")
+    assert (kotel.instrument.attaches_handler, kotel.instrument.keeps_context) == (False, False)
 
 
 @pytest.mark.parametrize(
