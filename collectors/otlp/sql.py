@@ -19,8 +19,12 @@ logging.getLogger("sqlglot").disabled = True
 
 _MAX_PARSED = 8_192  #: characters; the parser takes some milliseconds for a thousand
 _MAX_DEPTH = 64
+_MAX_CALLS = 6  #: one in another; the parser takes `date(date(...` twice or more at each level, trying types first
 _MAX_STATEMENTS = 32
 _MAKES_TABLES = ("tsql", "postgres", "redshift")  #: dialects in which SELECT INTO fills a table, not a variable
+_BRACKET = re.compile(
+    r"(?P<call>\b(?!(?:IN|AND|OR|NOT|FROM|JOIN|AS|ON|EXISTS|WHERE|SELECT|VALUES)\b)\w+\s*)?[(\[]|[)\]]", re.IGNORECASE
+)
 _PIECE = re.compile(r'"[^"]*"|`[^`]*`|\[[^\]]*\]|(;)')
 _NAME = r"(?:[`\"\[]?[\w$]+[`\"\]]?\.){0,2}[`\"\[]?[\w$]+[`\"\]]?"
 _LEXED = re.compile(
@@ -59,7 +63,7 @@ def accesses(text: str, system: str) -> tuple[Access, ...]:
 @lru_cache(maxsize=4096)
 def _accesses(text: str, system: str) -> tuple[Access, ...]:
     known = system_of(system)
-    simple = len(text) > _MAX_PARSED or _deepest(text) > _MAX_DEPTH
+    simple = len(text) > _MAX_PARSED or _too_deep(text)
     found: dict[tuple[str, str], Access] = {}
     for statement in _statements(text):
         for access in _lexed(statement, known) if simple else _parsed(statement, known):
@@ -78,12 +82,17 @@ def _statements(text: str) -> list[str]:
     return [piece for piece in pieces if piece.strip()]
 
 
-def _deepest(text: str) -> int:
-    depth = deepest = 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        deepest = max(deepest, depth)
-    return deepest
+def _too_deep(text: str) -> bool:
+    """True where brackets, or calls in calls, are nested deeper than the parser gets through in good time."""
+    nested = [0]  # at each open bracket: how many calls it is in
+    for opening in _BRACKET.finditer(text):
+        if opening[0][-1] in ")]":
+            del nested[max(1, len(nested) - 1) :]
+        else:
+            nested.append(nested[-1] + (opening["call"] is not None))
+        if len(nested) > _MAX_DEPTH or nested[-1] > _MAX_CALLS:
+            return True
+    return False
 
 
 def _parsed(statement: str, system: System) -> tuple[Access, ...]:

@@ -100,6 +100,21 @@ def test_a_hostile_statement_takes_no_longer_than_a_long_one() -> None:
         assert time.process_time() - started < 1.5, piece
 
 
+@pytest.mark.parametrize("call", ["date(", "DECIMAL (", "struct(", "enum(", "array[", "f(date((", "IN (varchar("])
+def test_calls_in_calls_do_not_keep_the_parser_busy(call: str) -> None:
+    ends = "".join({"(": ")", "[": "]"}.get(letter, "") for letter in reversed(call))
+    for system in ("postgresql", "mysql", "oracle", "mssql", "bigquery", ""):
+        started = time.process_time()
+        accesses(f"INSERT INTO t SELECT {call * 20}a{ends * 20} FROM b", system)
+        accesses(f"INSERT INTO t SELECT {call * 5}a{ends * 5} FROM c", system)
+        assert time.process_time() - started < 1, system
+
+
+def test_subqueries_in_subqueries_are_parsed() -> None:
+    deep = "UPDATE t SET a = ? WHERE b IN (" + "SELECT b FROM c WHERE d IN (" * 12 + "?" + ")" * 13
+    assert touched(deep) == {("UPDATE", "t", True), ("SELECT", "c", True)}
+
+
 def test_a_statement_over_8_kib_is_only_looked_through() -> None:
     long = "INSERT INTO t (" + ", ".join(f"column_{n}" for n in range(900)) + ") SELECT a FROM b"
     started = time.process_time()
