@@ -144,7 +144,7 @@ class Decoder:
         inner, state = -1, b""
         for span, head in zip(spans, rows.take(spans, instance), strict=True):
             kind = head[_KIND]
-            if head[_STATE] != state:
+            if head[_STATE] is not state:  # two empty ones are one and the same
                 state = head[_STATE]
                 share = kept_by(state)
                 if share != sender.sampled:
@@ -224,8 +224,11 @@ class Decoder:
         if identity[_MESSAGES] == 0:
             return rows.drop("empty poll")
         identified = identity[_OFFSET] >= 0 or identity[_IDENT] != 0
-        name = span.name if plan.spoken else b""
-        key = (plan.number, plan.read(attributes), identified, name)
+        key: tuple[Any, ...] = (plan.number, plan.read(attributes), identified)
+        name = b""
+        if plan.spoken:
+            name = span.name
+            key = (*key, name)
         shape = shapes.get(key)
         if shape is None:
             shape = self._number(shapes, key, sender, plan, attributes, name, identified)

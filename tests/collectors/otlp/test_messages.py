@@ -62,6 +62,8 @@ def test_a_topic_is_in_the_name_where_no_attribute_has_it(
         ("send", CLIENT, Role.PUBLISH),
         ("publish", CLIENT, Role.PUBLISH),
         ("process", CLIENT, Role.CONSUME),
+        ("deliver", CONSUMER, Role.CONSUME),
+        ("create", PRODUCER, Role.PUBLISH),
         ("poll", CLIENT, Role.RECEIVE),
         ("receive", CONSUMER, Role.RECEIVE),
         ("ack", CLIENT, Role.INTERNAL),
