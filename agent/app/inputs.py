@@ -15,11 +15,11 @@ from agent.config.workflow import looks_like_workflow
 from agent.model.columns import SpanColumns
 from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
-from collectors.otlp.json import parse as parse_json
+from collectors.otlp.receiver import REJECTED
+from collectors.otlp.signals import signal_of
 from collectors.recording.reader import Reader, Reading, looks_like_recording
 
 MOST_BYTES = 64 << 20  #: of one file that is read whole
-_REJECTED = ("bad id", "bad time")
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Inputs:
             source.format = "recording"
             self._recordings.append((path, source))
         else:
-            self._traces(path, head, source, decoder, arrived)
+            self._otlp(path, source, decoder, arrived)
 
     def _workflow(self, path: Path, source: Input) -> None:
         text = path.read_text("utf-8", "replace")
@@ -99,23 +99,21 @@ class Inputs:
         else:
             source.reject("no workflow file")
 
-    def _traces(self, path: Path, head: bytes, source: Input, decoder: Decoder, arrived: datetime | None) -> None:
-        if head.lstrip()[:1] == b"{" and b'"resourceSpans"' not in head[:4096]:
-            for kind in ("Metrics", "Logs"):
-                if f'"resource{kind}"'.encode() in head[:4096]:
-                    source.format = f"otlp-{kind.lower()}"
-                    source.reject(f"{kind.lower()} are not read yet")
-                    return
-            source.reject("not recognised")
+    def _otlp(self, path: Path, source: Input, decoder: Decoder, arrived: datetime | None) -> None:
+        body = _body(path, source)
+        if body is None:
             return
-        columns = _decoded(path, source, decoder)
+        signal = signal_of(body)
+        if signal in ("metrics", "logs"):
+            source.format = f"otlp-{signal}"
+            source.reject(f"{signal} are not read yet")
+            return
+        columns = _decoded(body, source, decoder)
         if columns is None:
             return
-        good = columns.received - sum(columns.dropped.get(reason, 0) for reason in _REJECTED)
+        good = columns.received - sum(columns.dropped.get(reason, 0) for reason in REJECTED)
         if not good:
-            other = next((kind for kind in ("metrics", "logs") if kind in path.name), "")
-            source.format = f"otlp-{other}" if other else "unknown"
-            source.reject(f"{other} are not read yet" if other else "not recognised", max(1, columns.received))
+            source.reject("not recognised", max(1, columns.received))
             return
         source.format = "otlp-traces"
         latest = int(columns.end.max()) if len(columns) else 0
@@ -167,13 +165,17 @@ def _whole(path: Path) -> bytes:
         return file.read(MOST_BYTES + 1)
 
 
-def _decoded(path: Path, source: Input, decoder: Decoder) -> SpanColumns | None:
+def _body(path: Path, source: Input) -> bytes | None:
     body = _whole(path)
     if len(body) > MOST_BYTES:
         source.reject(f"over {MOST_BYTES >> 20} MiB")
         return None
+    return body
+
+
+def _decoded(body: bytes, source: Input, decoder: Decoder) -> SpanColumns | None:
     try:
-        return decoder.columns(parse_json(body)) if body.lstrip()[:1] == b"{" else decoder.decode(body)
+        return decoder.decode_json(body) if body.lstrip()[:1] == b"{" else decoder.decode(body)
     except (MalformedError, JsonError):
         source.reject("not recognised")
         return None
@@ -181,10 +183,11 @@ def _decoded(path: Path, source: Input, decoder: Decoder) -> SpanColumns | None:
 
 def _requests(entries: list[tuple[datetime, int, Path, Input]], decoder: Decoder) -> Iterator[Happened]:
     for at, order, path, source in entries:
-        columns = _decoded(path, source, decoder)
+        body = _body(path, source)
+        columns = None if body is None else _decoded(body, source, decoder)
         if columns is None:
             continue
-        rejected = {reason: columns.dropped[reason] for reason in _REJECTED if reason in columns.dropped}
+        rejected = {reason: columns.dropped[reason] for reason in REJECTED if reason in columns.dropped}
         source.facts += columns.received - sum(rejected.values())
         for reason, count in rejected.items():
             source.reject(reason, count)

@@ -1,20 +1,23 @@
-"""The one place that turns a request body into columns: `decode(bytes) -> SpanColumns`.
+"""The one place that turns a request body into columns: `decode(bytes) -> SpanColumns`, and the same from JSON.
 
 A compiled decoder may stand in for it one day: same contract, same tests. Stateless but for the shape dictionary and
 bounded caches.
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from agent.model.columns import Instrument, Role, Shape, SpanColumns
+from agent.model.columns import Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
-from collectors.otlp.rows import Identity, Rows
+from collectors.otlp import json, outcomes
+from collectors.otlp.rows import FAILED, NO_ROOM, Identity, Rows
+from collectors.otlp.sampling import kept_by
+from collectors.otlp.shaping import shape_of
 from collectors.otlp.wire import Resource, Traces, Value, value_of
 
 _T = TypeVar("_T")
@@ -30,14 +33,13 @@ class MalformedError(ValueError):
 
 
 class ShapeBook:
-    """Shapes by number, interned; what would be over the bound shares one overflow shape per service."""
+    """Shapes by number, interned; what would be over the bound has no number."""
 
     def __init__(self, most: int = _MAX_SHAPES) -> None:
         self._most = most
         self._shapes: list[Shape] = []
         self.roles: list[Role] = []  #: by number
         self._numbers: dict[Shape, int] = {}
-        self.overflowed = 0
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -46,15 +48,12 @@ class ShapeBook:
         return self._shapes[number]
 
     def number(self, shape: Shape) -> int:
-        """The number of a shape, new or known."""
+        """The number of a shape, new or known; NO_ROOM where it is new and there are too many."""
         known = self._numbers.get(shape)
         if known is not None:
             return known
         if len(self._shapes) >= self._most:
-            self.overflowed += 1
-            shape = Shape("__other__", Role.INTERNAL, instrument=Instrument())
-            if shape in self._numbers:
-                return self._numbers[shape]
+            return NO_ROOM
         self._numbers[shape] = len(self._shapes)
         self._shapes.append(shape)
         self.roles.append(shape.role)
@@ -81,15 +80,16 @@ class Decoder:
     """Decodes requests into columns, sharing one shape book."""
 
     def __init__(self, names: c.Names | None = None, book: ShapeBook | None = None) -> None:
-        self.shapes = book or ShapeBook()
+        self.shapes = ShapeBook() if book is None else book
         self._names = names or c.Names()
         self._values: _Interned[Value] = _Interned(lambda value: value)
         self._partitions = _Interned(lambda value: _bounded(value, 2**31 - 1))
         self._counts = _Interned(_count)
         self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
+        self._planned = 0
         self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._instances: dict[str, int] = {"": 0}
-        self._resources: dict[bytes, tuple[tuple[str, str], int]] = {}
+        self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
     def decode(self, body: bytes) -> SpanColumns:
         """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none."""
@@ -98,11 +98,14 @@ class Decoder:
         except DecodeError as problem:
             msg = "the body is not an ExportTraceServiceRequest in protobuf"
             raise MalformedError(msg) from problem
-        return self.columns(request)
+        return self._columns(request, {})
 
-    def columns(self, request: Any) -> SpanColumns:
-        """The spans of one parsed request."""
-        rows = Rows()
+    def decode_json(self, body: bytes) -> SpanColumns:
+        """The same of a request in OTLP/JSON; raise JsonError where it is none."""
+        return self._columns(*json.parse(body))
+
+    def _columns(self, request: Any, refused: Mapping[str, int]) -> SpanColumns:
+        rows = Rows(refused)
         for resource_spans in request.resource_spans:
             raw = resource_spans.resource
             sender, instance = self._resources.get(raw) or self._sender(raw)
@@ -110,8 +113,8 @@ class Decoder:
                 self._walk(c.Sender(*sender, scope_spans.scope.name), instance, scope_spans.spans, rows)
         return rows.columns()
 
-    def _sender(self, raw: bytes) -> tuple[tuple[str, str], int]:
-        """Service, version and instance of a serialised resource; learnt once, bounded."""
+    def _sender(self, raw: bytes) -> tuple[tuple[str, str, str], int]:
+        """Service, version, environment and instance of a serialised resource; learnt once, bounded."""
         try:
             attributes = Resource.FromString(raw).attributes
         except DecodeError as problem:
@@ -122,47 +125,65 @@ class Decoder:
             found = attributes.get(name)
             return None if found is None else self._values[found]
 
-        name = c.text(get, ("service.name",)) or "unknown_service"
-        instance = c.text(get, ("service.instance.id", "k8s.pod.name", "host.name"))
+        name = c.text(get, c.SERVICE) or "unknown_service"
+        if name.startswith("unknown_service"):  # what SDKs write where nobody has told them
+            name = c.text(get, c.DEPLOYMENT) or name
+        instance = c.text(get, c.INSTANCE)
         if len(self._resources) >= _MAX_SENDERS:
             self._resources.clear()
             self._instances = {"": 0}
         number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
-        told = self._resources[raw] = ((name, c.text(get, ("service.version",))), number)
+        told = self._resources[raw] = ((name, c.text(get, c.VERSION), c.text(get, c.ENVIRONMENT)), number)
         return told
 
     def _walk(self, sender: c.Sender, instance: int, spans: Any, rows: Rows) -> None:
         """The shapes of one scope's spans. Hot: a step here is a tenth of a second in a million spans."""
         spans = list(spans)
         plans, numbers = self._plans, rows.shapes
-        shapes = self._senders.get(sender)
-        if shapes is None:
-            if len(self._senders) >= _MAX_SENDERS:
-                self._senders.clear()
-            shapes = self._senders[sender] = {}
-        inner = -1
+        shapes = self._known(sender)
+        inner, state = -1, b""
         for span, head in zip(spans, rows.take(spans, instance), strict=True):
             kind = head[_KIND]
+            if head[_STATE] is not state:  # two empty ones are one and the same
+                state = head[_STATE]
+                share = kept_by(state)
+                if share != sender.sampled:
+                    sender, inner = sender._replace(sampled=share), -1
+                    shapes = self._known(sender)
             if kind <= c.SPAN_INTERNAL:
                 if inner < 0:
-                    inner = self.shapes.number(Shape(sender.service, Role.INTERNAL, version=sender.version))
+                    inner = self._inner(sender)
                 numbers.append(inner)
                 continue
             attributes = span.attributes
             names = tuple(attributes)
             plan = plans.get((kind, names)) or self._plan(kind, names)
-            if plan.identity is not None:
-                numbers.append(self._message(shapes, sender, span, plan, rows))
+            if not plan.simple:
+                numbers.append(self._special(shapes, sender, span, plan, rows))
                 continue
             key = (plan.number, plan.read(attributes))
             shape = shapes.get(key)
             numbers.append(self._number(shapes, key, sender, plan, attributes) if shape is None else shape)
 
+    def _known(self, sender: c.Sender) -> dict[Any, int]:
+        """A sender's shapes by what decides them."""
+        shapes = self._senders.get(sender)
+        if shapes is None:
+            if len(self._senders) >= _MAX_SENDERS:
+                self._senders.clear()
+            shapes = self._senders[sender] = {}
+        return shapes
+
+    def _inner(self, sender: c.Sender) -> int:
+        shape = Shape(sender.service, Role.INTERNAL, version=sender.version)
+        return self.shapes.number(replace(shape, environment=sender.environment, sampled=sender.sampled))
+
     def _plan(self, kind: int, names: tuple[str, ...]) -> "_Plan":
         """What to read of spans with just these attributes; learnt once, bounded."""
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
-        plan = self._plans[kind, names] = _Plan.of(len(self._plans), kind, frozenset(names))
+        self._planned += 1  # never a number twice: shapes are kept by it
+        plan = self._plans[kind, names] = _Plan.of(self._planned, kind, frozenset(names))
         return plan
 
     def _number(
@@ -172,17 +193,29 @@ class Decoder:
         sender: c.Sender,
         plan: "_Plan",
         attributes: Any,
+        name: bytes = b"",
         identified: bool = False,  # one caller, by position
     ) -> int:
         def get(name: str) -> Value:
             raw = attributes.get(name)
             return None if raw is None else self._values[raw]
 
-        number = self.shapes.number(c.shape_of(sender, plan.kind, plan.family, get, identified, self._names))
+        seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified)
+        number = self.shapes.number(shape_of(seen, self._names))
+        if number >= 0 and outcomes.failed(seen):
+            number |= FAILED
         if len(shapes) >= _MAX_KEYS:
             shapes.clear()
         shapes[key] = number
         return number
+
+    def _special(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:
+        """The shape of a span whose name is part of it, or that is about messages."""
+        if plan.identity is not None:
+            return self._message(shapes, sender, span, plan, rows)
+        key = (plan.number, plan.read(span.attributes), span.name)
+        shape = shapes.get(key)
+        return self._number(shapes, key, sender, plan, span.attributes, span.name) if shape is None else shape
 
     def _message(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:
         """The shape of a messaging span; what is no work on a message is dropped."""
@@ -191,11 +224,17 @@ class Decoder:
         if identity[_MESSAGES] == 0:
             return rows.drop("empty poll")
         identified = identity[_OFFSET] >= 0 or identity[_IDENT] != 0
-        key = (plan.number, plan.read(attributes), identified)
+        key: tuple[Any, ...] = (plan.number, plan.read(attributes), identified)
+        name = b""
+        if plan.spoken:
+            name = span.name
+            key = (*key, name)
         shape = shapes.get(key)
         if shape is None:
-            shape = self._number(shapes, key, sender, plan, attributes, identified)
-        role = self.shapes.roles[shape]
+            shape = self._number(shapes, key, sender, plan, attributes, name, identified)
+        if shape < 0:
+            return shape
+        role = self.shapes.roles[shape & ~FAILED]
         links = span.links
         nameless = not identified and identity[_PARTITION] >= 0
         if role is Role.CONSUME and nameless and span.parent_span_id and not (links or span.flags & _REMOTE):
@@ -241,7 +280,7 @@ class Decoder:
 
 
 _PARTITION, _OFFSET, _IDENT, _MESSAGES = range(4)
-_KIND = 3  #: in a head
+_KIND, _STATE = 3, 8  #: in a head
 _REMOTE = 0x200  #: of a span's flags: its parent is in another process
 
 
@@ -255,6 +294,8 @@ class _Plan:
     read: Callable[[Any], Any]  #: from attributes to the values that decide the shape
     identity: tuple[str, ...] | None  #: names of partition, offset, count, size or ""; None where it is no message
     named: bool  #: carries a message or event id
+    spoken: bool  #: its name says what its attributes do not
+    simple: bool  #: only its attributes decide its shape
 
     @staticmethod
     def of(number: int, kind: int, names: frozenset[str]) -> "_Plan":
@@ -262,14 +303,23 @@ class _Plan:
         family = _family(kind, names)
         shaping = tuple(name for group in c.SHAPING[family] for name in group if name in names)
         if family == "http" and kind == c.SPAN_SERVER and "http.route" in names:
-            shaping = tuple(name for name in (*c.HTTP_METHOD, "http.route") if name in names)
+            routed = (*c.HTTP_METHOD, *c.HTTP_ROUTE, *c.HTTP_STATUS, *c.ERROR_TYPE)
+            shaping = tuple(name for name in routed if name in names)
         read = itemgetter(*shaping) if shaping else _nothing
+        spoken = _spoken(family, names)
         if family != "messaging":
-            return _Plan(number, kind, family, read, None, named=False)
+            return _Plan(number, kind, family, read, None, named=False, spoken=spoken, simple=not spoken)
         groups = (c.PARTITION, c.OFFSET, c.BATCH, c.BODY_SIZE)
         identity = tuple(next((name for name in group if name in names), "") for group in groups)
         named = any(name in names for name in (*c.MESSAGE_ID, *c.EVENT_ID))
-        return _Plan(number, kind, family, read, identity, named)
+        return _Plan(number, kind, family, read, identity, named, spoken, simple=False)
+
+
+def _spoken(family: str, names: frozenset[str]) -> bool:
+    """True where a span's name must tell what it is about: its destination, or its verb on a table."""
+    if family == "db":
+        return bool(names.intersection(c.DB_TABLE)) and not names.intersection((*c.DB_VERB, *c.DB_SUMMARY))
+    return family == "messaging" and not names.intersection(c.DESTINATION)
 
 
 def _nothing(_: Any) -> None:
@@ -283,7 +333,9 @@ def _family(kind: int, names: frozenset[str]) -> str:
         return "db"
     if names.intersection((*c.MSG_SYSTEM, *c.CELERY, "messaging.destination")):
         return "messaging"
-    return "rpc" if names.intersection(c.RPC_SYSTEM) else "none"
+    if names.intersection(c.RPC_SYSTEM):
+        return "rpc"
+    return "peer" if kind == c.SPAN_CLIENT and names.intersection(c.PEER) else "none"
 
 
 def _hash(name: str) -> int:
@@ -298,21 +350,12 @@ def _value(raw: bytes) -> Value:
         return None
 
 
-def _whole(value: Value) -> int | None:
-    if isinstance(value, bool) or value is None or isinstance(value, bytes | list):
-        return None
-    try:
-        return int(value)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _count(value: Value) -> int:
     """How many messages a span stands for: 1 where it does not say."""
-    count = _whole(value)
+    count = c.whole(value)
     return 1 if count is None else min(max(count, 0), 1_000_000)
 
 
 def _bounded(value: Value, most: int) -> int:
-    number = _whole(value)
+    number = c.whole(value)
     return number if number is not None and 0 <= number <= most else -1

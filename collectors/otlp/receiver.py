@@ -15,7 +15,6 @@ import orjson
 from agent.model.columns import SpanColumns
 from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
-from collectors.otlp.json import parse as parse_json
 from collectors.otlp.wire import put_varint
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-_REJECTED = ("bad id", "bad time")
+REJECTED = ("bad id", "bad time", "bad value")  #: why spans are dropped by the sender's fault
 _INFLATE_STEP = 1 << 20
 _OTHER_SIGNALS = {"/v1/metrics": "metrics", "/v1/logs": "logs", "/v1development/profiles": "profiles"}
 
@@ -142,9 +141,7 @@ class Receiver:
 
     def _decode(self, kind: str, body: bytes) -> SpanColumns:
         try:
-            if kind == JSON:
-                return self._decoder.columns(parse_json(body))
-            return self._decoder.decode(body)
+            return self._decoder.decode_json(body) if kind == JSON else self._decoder.decode(body)
         except (MalformedError, JsonError) as problem:
             raise _RefusedError(400, "malformed", str(problem)) from problem
 
@@ -199,10 +196,10 @@ def inflate(body: bytes, limit: int) -> bytes:
 
 def _answer(kind: str, columns: SpanColumns) -> bytes:
     """An ExportTraceServiceResponse; partial success where spans could not be taken."""
-    rejected = sum(columns.dropped.get(reason, 0) for reason in _REJECTED)
+    rejected = sum(columns.dropped.get(reason, 0) for reason in REJECTED)
     if not rejected:
         return b"{}" if kind == JSON else b""
-    message = f"{rejected} spans had no valid trace id, span id or time"
+    message = f"{rejected} spans had no valid trace id, span id, time or attribute"
     if kind == JSON:
         return orjson.dumps({"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": message}})
     text = message.encode()

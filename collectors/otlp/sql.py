@@ -4,45 +4,41 @@ The text is normalised first (literals and parameters become `?`), so that the c
 value, and a hostile text is cut before a parser sees it.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-_MAX_TEXT = 16_384
+from collectors.otlp.databases import System, system_of
+from collectors.otlp.literals import normalise
+
+# The parser logs the statements that it does not understand, and ours may hold what nobody may read.
+logging.getLogger("sqlglot").disabled = True
+
+_MAX_PARSED = 8_192  #: characters; the parser takes some milliseconds for a thousand
 _MAX_DEPTH = 64
-_LITERAL = re.compile(
-    r"'(?:[^']|'')*'"  # a quoted string
-    r"|\$\d+|%\(\w+\)s|%s|(?<![:\w]):\w+|@\w+"  # parameters of PostgreSQL, DBAPI, named, T-SQL
-    r"|\b\d+(?:\.\d+)?\b"
+_MAX_CALLS = 6  #: one in another; the parser takes `date(date(...` twice or more at each level, trying types first
+_MAX_STATEMENTS = 32
+_MAKES_TABLES = ("tsql", "postgres", "redshift")  #: dialects in which SELECT INTO fills a table, not a variable
+_BRACKET = re.compile(
+    r"(?P<call>\b(?!(?:IN|AND|OR|NOT|FROM|JOIN|AS|ON|EXISTS|WHERE|SELECT|VALUES)\b)\w+\s*)?[(\[]|[)\]]", re.IGNORECASE
 )
-_LIST = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")
-_ROWS = re.compile(r"(VALUES\s*\(\?\))(?:\s*,\s*\(\?\))+", re.IGNORECASE)
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_PIECE = re.compile(r'"[^"]*"|`[^`]*`|\[[^\]]*\]|(;)')
 _NAME = r"(?:[`\"\[]?[\w$]+[`\"\]]?\.){0,2}[`\"\[]?[\w$]+[`\"\]]?"
 _LEXED = re.compile(
-    rf"^\s*(?:WITH\b.*?\)\s*)?(?P<verb>INSERT|UPDATE|DELETE|MERGE|REPLACE|SELECT)\b"
-    rf"(?:\s+(?:IGNORE|INTO|FROM|ONLY|OR\s+\w+))*\s+(?P<table>{_NAME})?",
+    rf"^\s*(?:WITH\b.*?\)\s*)?(?P<verb>INSERT|UPDATE|DELETE|MERGE|REPLACE|UPSERT|SELECT)\b"
+    rf"(?:\s+(?:IGNORE|INTO|FROM|ONLY|LOW_PRIORITY|DELAYED|OR\s+\w+))*\s+(?P<table>{_NAME})?",
     re.IGNORECASE | re.DOTALL,
 )
 _FROM = re.compile(rf"\b(?:FROM|JOIN)\s+(?P<table>{_NAME})", re.IGNORECASE)
+_INTO = re.compile(rf"\bINTO\s+(?P<table>{_NAME})\s+FROM\b", re.IGNORECASE)
 _GUARD = re.compile(
-    r"\bON\s+CONFLICT\b|\bON\s+DUPLICATE\s+KEY\b|\bINSERT\s+IGNORE\b|\bINSERT\s+OR\s+(?:IGNORE|REPLACE)\b|^\s*REPLACE\b"
-    r"|^\s*MERGE\b|\bWHERE\s+NOT\s+EXISTS\b|^\s*DELETE\b|^\s*UPSERT\b",
+    r"\bON\s+CONFLICT\b|\bON\s+DUPLICATE\s+KEY\b|\bINSERT\s+IGNORE\b|\bINSERT\s+OR\s+(?:IGNORE|REPLACE)\b"
+    r"|\bWHERE\s+NOT\s+EXISTS\b|\bIF\s+NOT\s+EXISTS\b",
     re.IGNORECASE,
 )
-_DIALECTS = {
-    "postgresql": "postgres",
-    "mysql": "mysql",
-    "mariadb": "mysql",
-    "microsoft.sql_server": "tsql",
-    "sqlite": "sqlite",
-    "oracle.db": "oracle",
-    "clickhouse": "clickhouse",
-    "snowflake": "snowflake",
-    "redshift": "redshift",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ class Access:
     """One table that a statement touches."""
 
     table: str
-    verb: str  #: SELECT, INSERT, UPDATE, DELETE, MERGE, REPLACE
+    verb: str  #: SELECT, INSERT, UPDATE, DELETE, MERGE, REPLACE, UPSERT
     guarded: bool  #: repeating it changes nothing
 
     @property
@@ -59,72 +55,99 @@ class Access:
         return self.verb != "SELECT"
 
 
-def normalise(text: str) -> str:
-    """The statement without literals, comments and the length of its lists; at most 16 KiB of it."""
-    bare = _COMMENT.sub(" ", text[:_MAX_TEXT])
-    bare = _LITERAL.sub("?", bare)
-    return _ROWS.sub(r"\1", _LIST.sub("(?)", " ".join(bare.split())))
-
-
 def accesses(text: str, system: str) -> tuple[Access, ...]:
     """Tables that a statement reads and writes; nothing for DDL, SET, connect, or what cannot be read."""
-    return _accesses(normalise(text), system)
+    return _accesses(normalise(text, system), system)
 
 
 @lru_cache(maxsize=4096)
 def _accesses(text: str, system: str) -> tuple[Access, ...]:
-    if _deepest(text) > _MAX_DEPTH:
-        return _lexed(text)
+    known = system_of(system)
+    simple = len(text) > _MAX_PARSED or _too_deep(text)
+    found: dict[tuple[str, str], Access] = {}
+    for statement in _statements(text):
+        for access in _lexed(statement, known) if simple else _parsed(statement, known):
+            key = (access.table, access.verb)
+            safe = access.guarded and (key not in found or found[key].guarded)
+            found[key] = Access(access.table, access.verb, safe)
+    return tuple(found.values())
+
+
+def _statements(text: str) -> list[str]:
+    """The statements of a text, each by itself: what guards one guards no other."""
+    if ";" not in text:
+        return [text]
+    ends = [match.start() for match in _PIECE.finditer(text) if match[1]][: _MAX_STATEMENTS - 1]
+    pieces = [text[start + 1 : end] for start, end in zip([-1, *ends], [*ends, len(text)], strict=True)]
+    return [piece for piece in pieces if piece.strip()]
+
+
+def _too_deep(text: str) -> bool:
+    """True where brackets, or calls in calls, are nested deeper than the parser gets through in good time."""
+    nested = [0]  # at each open bracket: how many calls it is in
+    for opening in _BRACKET.finditer(text):
+        if opening[0][-1] in ")]":
+            del nested[max(1, len(nested) - 1) :]
+        else:
+            nested.append(nested[-1] + (opening["call"] is not None))
+        if len(nested) > _MAX_DEPTH or nested[-1] > _MAX_CALLS:
+            return True
+    return False
+
+
+def _parsed(statement: str, system: System) -> tuple[Access, ...]:
     import sqlglot
+    from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
     try:
-        tree = sqlglot.parse_one(text, read=_DIALECTS.get(system, ""))
-        return _of_tree(tree, guarded=bool(_GUARD.search(text)))
-    except (SqlglotError, RecursionError, ValueError, AttributeError):
-        return _lexed(text)
+        tree = sqlglot.parse_one(statement, read=system.dialect)
+        if not isinstance(tree, exp.Command):
+            return _of_tree(tree, system, guarded=bool(_GUARD.search(statement)))
+    except (SqlglotError, RecursionError, ValueError, AttributeError, TypeError, LookupError):
+        pass  # no parser is proof against every text
+    return _lexed(statement, system)
 
 
-def _deepest(text: str) -> int:
-    depth = deepest = 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _of_tree(tree: Any, *, guarded: bool) -> tuple[Access, ...]:
+def _of_tree(tree: Any, system: System, *, guarded: bool) -> tuple[Access, ...]:
     from sqlglot import exp
 
     common = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     found: dict[tuple[str, str], Access] = {}
-    targets = list(_targets(tree, guarded=guarded))
+    targets = list(_targets(tree, system, guarded=guarded))
     plain = isinstance(tree, (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge))
     reads = tree.find_all(exp.Table) if plain else ()
-    aimed = [id(table) for table, _, _ in targets]
+    aimed = {id(table) for table, _, _ in targets}
+    aimed |= {id(into.this) for into in tree.find_all(exp.Into)}  # a variable, where it is no target
     others = [(table, "SELECT", True) for table in reads if id(table) not in aimed]
     for table, verb, safe in (*targets, *others):
         name = ".".join(part for part in (table.catalog, table.db, table.name) if part)
-        if name and (table.db or name not in common):
+        if name and (table.db or name not in common) and not _temporary(table):
             found.setdefault((name, verb), Access(name, verb, safe))
     return tuple(found.values())
+
+
+def _temporary(table: Any) -> bool:
+    """True for T-SQL's `#name`: a table of one session is no place where systems meet."""
+    return bool(table.this is not None and table.this.args.get("temporary"))
 
 
 def _written() -> dict[Any, str]:
     from sqlglot import exp
 
-    return {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE", exp.Merge: "MERGE"}
+    return {exp.Insert: "INSERT", exp.Update: "UPDATE", exp.Delete: "DELETE", exp.Merge: "MERGE", exp.Into: "INSERT"}
 
 
-def _targets(tree: Any, *, guarded: bool) -> Iterator[tuple[Any, str, bool]]:
+def _targets(tree: Any, system: System, *, guarded: bool) -> Iterator[tuple[Any, str, bool]]:
     """Tables that a statement writes, with the verb, and whether doing it twice changes nothing."""
     from sqlglot import exp
 
     for kind, verb in _written().items():
         for node in tree.find_all(kind):
             table = node.this.find(exp.Table) if node.this is not None else None
-            if table is not None:
-                yield table, verb, guarded or (verb == "UPDATE" and _sets_constants(node))
+            if table is not None and (kind is not exp.Into or system.dialect in _MAKES_TABLES):
+                clause = guarded and not _adds_up(node)
+                yield table, verb, clause or verb in system.repeatable or (verb == "UPDATE" and _sets_constants(node))
 
 
 def _sets_constants(update: Any) -> bool:
@@ -135,12 +158,27 @@ def _sets_constants(update: Any) -> bool:
     return bool(sets) and not any(item.expression is None or item.expression.find(exp.Column) for item in sets)
 
 
-def _lexed(text: str) -> tuple[Access, ...]:
-    match = _LEXED.match(text)
+def _adds_up(insert: Any) -> bool:
+    """True where an INSERT meets a conflict by reckoning on with what the row has: `DO UPDATE SET n = t.n + 1`."""
+    from sqlglot import exp
+
+    conflict = insert.args.get("conflict")
+    for item in conflict.expressions if conflict is not None else ():
+        for sum_ in item.find_all(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.DPipe):
+            if any(column.table.lower() not in ("excluded", "new") for column in sum_.find_all(exp.Column)):
+                return True
+    return False
+
+
+def _lexed(statement: str, system: System) -> tuple[Access, ...]:
+    match = _LEXED.match(statement)
     if not match:
         return ()
     verb = match["verb"].upper()
     if verb != "SELECT":
-        return (Access(match["table"], verb, bool(_GUARD.search(text))),) if match["table"] else ()
-    names = dict.fromkeys(found["table"] for found in _FROM.finditer(text))
-    return tuple(Access(name, "SELECT", guarded=True) for name in names)
+        guarded = verb in system.repeatable or bool(_GUARD.search(statement))
+        return (Access(match["table"], verb, guarded),) if match["table"] else ()
+    into = _INTO.finditer(statement) if system.dialect in _MAKES_TABLES else ()
+    made = [Access(found["table"], "INSERT", guarded=False) for found in into]
+    names = dict.fromkeys(found["table"] for found in _FROM.finditer(statement))
+    return (*made, *(Access(name, "SELECT", guarded=True) for name in names))

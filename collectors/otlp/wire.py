@@ -72,7 +72,7 @@ Resource = _CLASSES["Resource"]
 Value = str | int | float | bool | bytes | list[Any] | None
 
 
-def varint(raw: bytes, at: int) -> tuple[int, int]:
+def varint(raw: bytes | memoryview, at: int) -> tuple[int, int]:
     """One base-128 number and the position after it; raise ValueError where it is cut off or too long."""
     result = shift = 0
     while at < len(raw) and shift < 64:
