@@ -13,6 +13,7 @@ from typing import Any
 
 from collectors.otlp.databases import System, system_of
 from collectors.otlp.literals import normalise
+from collectors.otlp.plain import plain
 
 # The parser logs the statements that it does not understand, and ours may hold what nobody may read.
 logging.getLogger("sqlglot").disabled = True
@@ -66,7 +67,7 @@ def _accesses(text: str, system: str) -> tuple[Access, ...]:
     simple = len(text) > _MAX_PARSED or _too_deep(text)
     found: dict[tuple[str, str], Access] = {}
     for statement in _statements(text):
-        for access in _lexed(statement, known) if simple else _parsed(statement, known):
+        for access in _lexed(statement, known) if simple else _read(statement, known):
             key = (access.table, access.verb)
             safe = access.guarded and (key not in found or found[key].guarded)
             found[key] = Access(access.table, access.verb, safe)
@@ -93,6 +94,15 @@ def _too_deep(text: str) -> bool:
         if len(nested) > _MAX_DEPTH or nested[-1] > _MAX_CALLS:
             return True
     return False
+
+
+def _read(statement: str, system: System) -> tuple[Access, ...]:
+    """By the parser, which only a statement that is not plain takes; DELETE is repeatable where its system says so."""
+    found = plain(statement.strip()) if system.dialect else None
+    if found is None:
+        return _parsed(statement, system)
+    table, verb, guarded = found
+    return (Access(table, verb, verb in system.repeatable if verb == "DELETE" else guarded),)
 
 
 def _parsed(statement: str, system: System) -> tuple[Access, ...]:
