@@ -44,6 +44,8 @@ class Memory:
         if self.pending is None:
             await self.intake.quiet()
             if self.journal.sequence == self.flushed:
+                if self.intake.forgotten < self.flushed:
+                    await self.intake.forget(self.flushed)
                 return 0
             self.pending = self.intake.drain(self.writer, self.flushed)
         await asyncio.to_thread(self.store.flush, self.pending)

@@ -11,19 +11,26 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 
 from agent.ingest.aggregator import Record, key_in
+from agent.ingest.faults import Fault, fault_of
 from agent.model.flush import Key
 from agent.model.seam import SeamKey
 
 RESERVE_BYTES = 16 << 20
 _CHUNK = 1 << 16
+_BUSY_SECONDS = 5.0
 
 
 class JournalFullError(Exception):
     """The disk is full; the reserve was released so that old records can go."""
+
+
+class JournalBusyError(Exception):
+    """Another process holds the file (a backup, a copy): nothing is wrong with it, try again."""
 
 
 class JournalBrokenError(Exception):
@@ -57,8 +64,15 @@ class Journal:
 
     synchronous = "FULL"  #: anything less loses acknowledged records with the power; the tests' control sets less
 
-    def __init__(self, path: Path, *, reserve_bytes: int = RESERVE_BYTES, max_bytes: int = 256 << 20) -> None:
-        self.path, self.max_bytes = path, max_bytes
+    def __init__(
+        self,
+        path: Path,
+        *,
+        reserve_bytes: int = RESERVE_BYTES,
+        max_bytes: int = 256 << 20,
+        busy_seconds: float = _BUSY_SECONDS,
+    ) -> None:
+        self.path, self.max_bytes, self._busy_seconds = path, max_bytes, busy_seconds
         self._reserve, self._reserve_bytes = path.with_name(path.name + ".reserve"), reserve_bytes
         self._connection: sqlite3.Connection | None = None
         self.sequence = 0
@@ -115,7 +129,8 @@ class Journal:
         return Recovered(found.records, found.names, found.operations, found.digests, found.lost, aside)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5)
+        timeout = self._busy_seconds
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=timeout)
         self._connection = connection
         for pragma in ("journal_mode=WAL", f"synchronous={self.synchronous}", "mmap_size=0", "wal_autocheckpoint=2000"):
             connection.execute(f"PRAGMA {pragma}")
@@ -131,8 +146,8 @@ class Journal:
     def append(self, records: Sequence[Record], digests: Sequence[tuple[bytes, int]]) -> int:
         """Write records in one durable transaction; return the last one's sequence.
 
-        Raise JournalFullError when the disk is full, JournalBrokenError when it cannot be trusted any more. After
-        either nothing of the transaction is kept.
+        Raise JournalFullError when the disk is full, JournalBusyError when another process holds the file,
+        JournalBrokenError when it cannot be trusted any more. After each nothing of the transaction is kept.
         """
         if self._connection is None:
             msg = "the journal is closed"
@@ -159,10 +174,14 @@ class Journal:
         (most,) = connection.execute("SELECT coalesce(max(number), 0) FROM operations").fetchone()
         return int(most)
 
-    def _undo(self, connection: sqlite3.Connection, problem: sqlite3.Error) -> None:
+    def _undo(self, connection: sqlite3.Connection, problem: sqlite3.Error) -> NoReturn:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        fault = Fault.OTHER if connection.in_transaction else fault_of(problem)
+        if fault is Fault.BUSY:
+            msg = f"another process holds {self.path} ({problem})"
+            raise JournalBusyError(msg) from problem
+        if fault is Fault.FULL:
             self.release_reserve()
             msg = f"the disk under {self.path} is full"
             raise JournalFullError(msg) from problem
@@ -193,9 +212,9 @@ class Journal:
             connection.execute("DELETE FROM digests WHERE at < ?", (digests_before,))
             connection.execute("INSERT OR REPLACE INTO floor VALUES (1, ?)", (sequence,))
             connection.execute("COMMIT")
+            held = connection.execute("SELECT coalesce(sum(length(body)), 0), count(*) FROM records").fetchone()
         except sqlite3.Error as problem:
             self._undo(connection, problem)
-        held = connection.execute("SELECT coalesce(sum(length(body)), 0), count(*) FROM records").fetchone()
         self.bytes_held, self.records_held = int(held[0]), int(held[1])
 
     def release_reserve(self) -> None:
