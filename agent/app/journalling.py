@@ -13,7 +13,8 @@ from pathlib import Path
 from agent.config.settings import Settings
 from agent.ingest.aggregator import Aggregator
 from agent.ingest.intake import Intake
-from agent.ingest.journal import Journal, Recovered
+from agent.ingest.journal import Journal, JournalUnusableError
+from agent.ingest.salvage import Recovered
 from agent.model.columns import Shapes
 from agent.model.flush import Flush
 from agent.store.engine import StoreError
@@ -80,7 +81,7 @@ def _writer(folder: Path) -> str:
 
 
 def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[], datetime]) -> Memory:
-    """Open the journal and rebuild the aggregator from it and from the store."""
+    """Open the journal and rebuild the aggregator from it and from the store; raise StoreError with what to do."""
     folder = settings.data_dir
     writer = _writer(folder)
     flushed = store.ensure_writer(writer)
@@ -91,7 +92,10 @@ def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[
         reserve_bytes=settings.journal.reserve_bytes,
         max_bytes=settings.journal.max_bytes,
     )
-    recovered = journal.open(flushed)
+    try:
+        recovered = journal.open(flushed)
+    except JournalUnusableError as problem:
+        raise StoreError(str(problem)) from problem
     aggregator.restore_names(list(recovered.names), list(recovered.operations))
     for delivered in store.delivered_since(clock().astimezone(UTC) - timedelta(days=8)):
         aggregator.restore_delivered(delivered)

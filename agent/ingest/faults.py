@@ -2,6 +2,7 @@
 
 import sqlite3
 from enum import StrEnum
+from pathlib import Path
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _DAMAGED = {
@@ -12,6 +13,7 @@ _DAMAGED = {
     sqlite3.SQLITE_MISMATCH,
     sqlite3.SQLITE_CONSTRAINT,
 }
+_MAGIC = b"SQLite format 3\0"
 
 
 class Fault(StrEnum):
@@ -34,3 +36,17 @@ def fault_of(problem: Exception) -> Fault:
     if primary == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:
         return Fault.FULL
     return Fault.DAMAGED if primary in _DAMAGED else Fault.OTHER
+
+
+def damaged(problem: Exception, path: Path) -> bool:
+    """The file itself is at fault: a header of an impossible version reads as a read-only file to SQLite."""
+    return fault_of(problem) is Fault.DAMAGED or _bad_header(path)
+
+
+def _bad_header(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError:
+        return False
+    return bool(head) and not (head.startswith(_MAGIC) and {*head[18:20]} <= {1, 2})
