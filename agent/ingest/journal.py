@@ -14,6 +14,7 @@ from typing import NoReturn
 from agent.ingest import reserve, salvage
 from agent.ingest.aggregator import Record
 from agent.ingest.faults import Fault, damaged, fault_of
+from agent.ingest.highwater import HighWater
 from agent.ingest.salvage import Recovered
 
 _BUSY_SECONDS = 5.0
@@ -51,6 +52,7 @@ class Journal:
         self.path, self.max_bytes, self._busy_seconds = path, max_bytes, busy_seconds
         self._reserve_bytes = reserve_bytes
         self._suspect = path.with_name(path.name + ".suspect")  #: left by a run that found the file damaged
+        self._high = HighWater(path.with_name(path.name + ".seq"))
         self._connection: sqlite3.Connection | None = None
         self.sequence = 0
         self.bytes_held = 0
@@ -84,6 +86,7 @@ class Journal:
             self._suspect.unlink(missing_ok=True)
             self._connect()
         self.sequence = max([flushed, found.floor, *(sequence for sequence, _ in found.records)])
+        self._high.write(self.sequence)
         self._measure()
         with suppress(OSError):
             self.refill_reserve()
@@ -97,6 +100,9 @@ class Journal:
                 raise
             found = Recovered(lost=(f"the journal could not be read ({problem})",), reached=flushed)
         lost = list(found.lost)
+        high, reached = self._high.read(), max(flushed, found.reached)
+        if high > reached:
+            lost.append(salvage.missing(reached + 1, high))
         if self._suspect.exists() and not lost:
             lost.append("the journal's file was found damaged while it was written; every record of it could be read")
         return replace(found, lost=tuple(lost))
@@ -143,6 +149,7 @@ class Journal:
             connection.execute("COMMIT")
         except sqlite3.Error as problem:
             self._undo(connection, problem)
+        self._high.write(sequence)
         self.sequence = sequence
         self.bytes_held += sum(map(len, bodies))
         self.records_held += len(bodies)
@@ -197,6 +204,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
+        self._high.close()
         if self._connection is not None:
             with suppress(sqlite3.Error), closing(self._connection):
                 pass
