@@ -105,7 +105,7 @@ class Aggregator:
 
     def fold(self, columns: SpanColumns, arrived: datetime) -> Record:
         """Fold one batch. The record counts only once it is given to `take`: after the journal has it."""
-        self.index.refresh()
+        self.index.refresh(columns.shape)
         self.counters.received += columns.received
         self.counters.dropped.update(columns.dropped)
         minute = self._minutes(columns, arrived)
@@ -175,7 +175,7 @@ class Aggregator:
         repeats, cut, dead_letters = self.effects.take_evidence()
         self.evidence.repeats(repeats)
         self.evidence.cut(cut)
-        exemplars = self.evidence.drain(self.slots.keys, self._newest)
+        exemplars = self.evidence.drain(self.slots.keys, self.operations.names, self._newest)
         sightings = self.index.take_sightings(self._newest)
         sightings += [self._dead_letters(slot, operation) for slot, operation in sorted(dead_letters)]
         return Flush(

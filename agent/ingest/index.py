@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from agent.model.columns import I64, Role, Shape, Shapes
+from agent.model.columns import I32, I64, Role, Shape, Shapes
 from agent.model.facts import Sighting
 from agent.model.flush import Key
 from agent.model.seam import Component, SeamKey
@@ -94,21 +95,33 @@ def named(operation: str, *, guarded: bool) -> str:
     return operation + GUARDED if operation and guarded else operation
 
 
+_ROLE, _SERVICE, _SLOT, _OPERATION, _WRITES, _SAMPLED, _WIDTH = range(7)
+
+
 class ShapeIndex:
-    """Columns by shape number, grown as the decoder meets new shapes."""
+    """Columns by shape number. A shape is taken in with the first span that has it: what nothing used was not seen."""
 
     def __init__(self, shapes: Shapes, slots: Slots, operations: Operations) -> None:
         self._shapes, self._slots, self._operations = shapes, slots, operations
         self._services: dict[str, int] = {}
-        self._rows: list[tuple[int, int, int, int, int, int]] = []
+        self._data = np.zeros((_WIDTH, 0), np.int64)
+        self._used = np.zeros(0, dtype=bool)
         self._consumers: list[bool] = []
         self.extra: dict[int, tuple[int, ...]] = {}
         self.sightings: list[tuple[Key, dict[str, str]]] = []
-        self._grown(np.zeros((0, 6), np.int64))
+        self.sampling = False  #: a shape is head-sampled
+        self._grow(64)
+        self._refreshed()
 
-    def _grown(self, rows: I64) -> None:
-        self.role, self.service, self.slot, self.operation = rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3]
-        self.unguarded, self.delivery = rows[:, 4].astype(bool), rows[:, 5].astype(bool)
+    def _grow(self, size: int) -> None:
+        more = size - self._data.shape[1]
+        self._data = np.concatenate([self._data, np.zeros((_WIDTH, more), np.int64)], axis=1)
+        self._data[_SLOT, -more:] = self._data[_WRITES, -more:] = -1
+        self._used = np.concatenate([self._used, np.zeros(more, dtype=bool)])
+        self.role, self.service, self.slot = self._data[_ROLE], self._data[_SERVICE], self._data[_SLOT]
+        self.operation, self.writes, self.sampled = self._data[_OPERATION], self._data[_WRITES], self._data[_SAMPLED]
+
+    def _refreshed(self) -> None:
         self.consumer: npt.NDArray[np.bool_] = np.array(self._consumers, dtype=bool)
         self.mix = self._operations.mix()
 
@@ -116,19 +129,19 @@ class ShapeIndex:
         """The shape of a number."""
         return self._shapes[number]
 
-    def service_name(self, number: int) -> str:
-        """The name of a service's number."""
-        return next(name for name, known in self._services.items() if known == number)
-
-    def refresh(self) -> None:
-        """Take in the shapes met since the last call."""
-        if len(self._rows) == len(self._shapes):
+    def refresh(self, shapes: I32) -> None:
+        """Take in the shapes that these spans are the first to have."""
+        if len(self._shapes) > len(self._used):
+            self._grow(2 * len(self._shapes))
+        used = self._used[shapes]
+        if used.all():
             return
-        for number in range(len(self._rows), len(self._shapes)):
-            self._rows.append(self._row(number, self._shapes[number]))
-        self._grown(np.array(self._rows, dtype=np.int64).reshape(-1, 6))
+        for number in np.unique(shapes[~used]).tolist():
+            self._data[:, number] = self._row(number, self._shapes[number])
+            self._used[number] = True
+        self._refreshed()
 
-    def _row(self, number: int, shape: Shape) -> tuple[int, int, int, int, int, int]:
+    def _row(self, number: int, shape: Shape) -> tuple[int, ...]:
         service = self._services.setdefault(shape.service, len(self._services))
         if service == len(self._consumers):
             self._consumers.append(False)
@@ -140,12 +153,20 @@ class ShapeIndex:
             self.extra[number] = tuple(slots[1:])
         self.sightings.extend((key, _attributes(shape)) for key in keys)
         operation = self._operations.number(named(shape.operation, guarded=shape.guarded))
-        return (shape.role, service, slots[0] if slots else -1, operation, int(not shape.guarded), int(shape.delivery))
+        written = (slot for key, slot in zip(keys, slots, strict=True) if _is_written(key, shape.operation))
+        self.sampling |= shape.sampled < 1.0
+        sampled = int(shape.sampled < 1.0)
+        return shape.role, service, slots[0] if slots else -1, operation, next(written, -1), sampled
 
-    def take_sightings(self, at: "np.datetime64 | object") -> list[Sighting]:
+    def take_sightings(self, at: datetime) -> list[Sighting]:
         """What was seen of seams and components since the last call."""
         seen, self.sightings = self.sightings, []
-        return [Sighting(key, at, attributes) for key, attributes in seen]  # type: ignore[arg-type]  # a datetime
+        return [Sighting(key, at, attributes) for key, attributes in seen]
+
+
+def _is_written(key: Key, operation: str) -> bool:
+    """Whether a seam is the one that a side effect writes to."""
+    return isinstance(key, SeamKey) and key.kind == "writes" and operation.endswith(f" {key.target}")
 
 
 def _attributes(shape: Shape) -> dict[str, str]:
