@@ -175,6 +175,9 @@ def _attributes(shape: Shape) -> dict[str, str]:
         "scope": shape.scope,
         "version": shape.version,
         "operation": shape.operation,
+        "environment": shape.environment,
+        "server": shape.server,
+        "sampled": f"{shape.sampled:.4g}" if shape.sampled < 1.0 else "",
         "guarded": str(shape.guarded).lower() if shape.operation else "",
     }
     for name in ("carries_context", "attaches_handler", "keeps_context", "gives_identity"):

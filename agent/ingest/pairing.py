@@ -129,6 +129,8 @@ class Pairing:
             Column.PAIRED: ones,
             Column.RETRIES: (~first).astype(np.int64),
         }
+        if self._index.sampling:
+            values[Column.SAMPLED] = self._index.sampled[served[:, _SHAPE]]
         parts = cells(slot, served[:, _MINUTE], values, duration)
         waited = np.maximum(served[:, _START] - callers.get(_START), 0)
         parts.append(bucketed(delta.codes(slot, served[:, _MINUTE], 0), delta.QUEUE, waited))
@@ -148,6 +150,8 @@ class Pairing:
         }
         if not len(slot):
             return []
+        if self._index.sampling:
+            values[Column.SAMPLED] = -self._index.sampled[callers.get(_SHAPE)]
         return [*cells(slot, minute, values), bucketed(delta.codes(slot, minute, 0), delta.DURATION, duration, -1)]
 
     def _seam(self, caller: int, server: int, now: datetime) -> int:

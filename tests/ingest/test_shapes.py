@@ -1,9 +1,11 @@
-"""What is sighted: the shapes that a span had, once each; and what is kept of a write."""
+"""What is sighted: the shapes that a span had, once each, with what they say of server, environment and sampling."""
+
+import pytest
 
 from agent.ingest.aggregator import Aggregator
 from agent.model.columns import Shape
-from agent.model.facts import ExemplarKind
-from tests.ingest.spans import call, consume, folded, spans, write
+from agent.model.facts import Column, ExemplarKind
+from tests.ingest.spans import SECOND, call, consume, folded, serve, spans, total, write
 
 
 def test_a_shape_that_no_span_of_this_aggregator_had_was_not_seen() -> None:
@@ -22,6 +24,34 @@ def test_a_shape_is_sighted_once_and_again_only_by_another_aggregator() -> None:
         "writes service:billing -> table:postgresql/shop.t149"
     ]
     assert len(folded(Aggregator(book), spans({"shape": 0})).sightings) == 1
+
+
+def test_a_sighting_names_server_environment_and_share_where_they_are_known() -> None:
+    told = consume(server="db1:5432", environment="production", sampled=0.1)
+    [sighting] = folded(Aggregator([told]), spans({"shape": 0})).sightings
+    assert {name: sighting.attributes.get(name) for name in ("server", "environment", "sampled")} == {
+        "server": "db1:5432",
+        "environment": "production",
+        "sampled": "0.1",
+    }
+    [plain] = folded(Aggregator([consume()]), spans({"shape": 0})).sightings
+    assert not {"server", "environment", "sampled"} & plain.attributes.keys()
+
+
+@pytest.mark.parametrize(("share", "counted"), [(0.25, 3), (1.0, 0)])
+def test_crossings_that_head_sampling_kept_are_counted(share: float, counted: int) -> None:
+    flush = folded(Aggregator([consume(sampled=share)]), spans(*({"shape": 0, "offset": n} for n in range(3))))
+    assert total(flush, "group:c/g", Column.SAMPLED) == counted
+    assert total(flush, "group:c/g", Column.COUNT) == 3
+
+
+def test_a_sampled_call_takes_its_mark_along_to_the_route() -> None:
+    book = [call(sampled=0.5), serve(sampled=0.5)]
+    caller = {"shape": 0, "span": 7, "end": 3 * SECOND}
+    server = {"shape": 1, "span": 8, "parent": 7, "remote": 1, "end": 2 * SECOND}
+    flush = folded(Aggregator(book), spans(caller, server))
+    assert total(flush, "route:b POST /x", Column.SAMPLED) == total(flush, "route:b POST /x", Column.COUNT) == 1
+    assert total(flush, "service:b:80", Column.SAMPLED) == total(flush, "service:b:80", Column.COUNT) == 0
 
 
 def test_a_write_kept_as_evidence_says_verb_and_table_and_no_more() -> None:
