@@ -1,6 +1,7 @@
 """Pairing: callers with servers by parent, producers with consumers by parent or link, in both orders of arrival.
 
-A caller's entry stays after its first match: more servers below it are hidden retries.
+A caller's entry stays after its first match: more servers below it are hidden retries. Those in code are calls of
+their own (`agent.ingest.retries`).
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ import numpy as np
 
 from agent.ingest import delta
 from agent.ingest.index import ShapeIndex, Slots
+from agent.ingest.retries import Retries
 from agent.ingest.table import Found, SpanKeys, SpanTable
 from agent.ingest.windows import Parts, bucketed, cells
 from agent.model import seam
@@ -20,13 +22,14 @@ CAPACITY = 50_000
 RPC_SECONDS, MESSAGE_SECONDS = 30.0, 600.0
 
 _LOW = (1 << 32) - 1
-_SHAPE, _START, _END, _MINUTE, _ERROR, _MATCHED, _ROW_WIDTH = 0, 1, 2, 3, 4, 5, 6
+_SHAPE, _START, _END, _MINUTE, _ERROR, _MATCHED, _RETRY, _ROW_WIDTH = range(8)
 
 
 def _payload(columns: SpanColumns, rows: I64, minute: I64) -> I64:
-    matched = np.zeros(len(rows), np.int64)
-    parts = (columns.shape[rows], columns.start[rows], columns.end[rows], minute[rows], columns.error[rows], matched)
-    return np.stack([np.asarray(part, dtype=np.int64) for part in parts], axis=1)
+    data = np.zeros((len(rows), _ROW_WIDTH), np.int64)
+    data[:, _SHAPE], data[:, _START], data[:, _END] = columns.shape[rows], columns.start[rows], columns.end[rows]
+    data[:, _MINUTE], data[:, _ERROR] = minute[rows], columns.error[rows]
+    return data
 
 
 def _both(one: I64, other: I64) -> I64:
@@ -75,6 +78,7 @@ class Pairing:
         self._index, self._slots = index, slots
         self._rpc = _Side(RPC_SECONDS, capacity)
         self._messages = _Side(MESSAGE_SECONDS, capacity)
+        self._retries = Retries()
         self._routes: dict[tuple[int, int], int] = {}
         self._met: set[int] = set()  #: producer's and consumer's shapes whose topics were compared
         self._addresses: dict[seam.Component, seam.Component | None] = {}
@@ -102,9 +106,12 @@ class Pairing:
     def _calls(self, columns: SpanColumns, role: I64, minute: I64, now: datetime) -> Parts:
         callers = np.flatnonzero(role == Role.CALL)
         servers = np.flatnonzero((role == Role.SERVE) & (columns.parent != 0) & (columns.remote != 0))
-        parts: Parts = []
+        calls = _payload(columns, callers, minute)
+        calls[:, _RETRY] = again = self._retries.among(columns, callers, now.timestamp())
+        at = np.flatnonzero(again)
+        parts = cells(self._index.slot[columns.shape[callers[at]]], calls[at, _MINUTE], {Column.RETRIES: again[at]})
         for causes, effects in self._rpc.meet(
-            (own_keys(columns, callers), _payload(columns, callers, minute)),
+            (own_keys(columns, callers), calls),
             (parent_keys(columns, servers), _payload(columns, servers, minute)),
             now.timestamp(),
         ):
@@ -127,7 +134,7 @@ class Pairing:
             Column.ERRORS: served[:, _ERROR],
             Column.DURATION_US: duration // 1000,
             Column.PAIRED: ones,
-            Column.RETRIES: (~first).astype(np.int64),
+            Column.RETRIES: np.where(first, callers.get(_RETRY), 1),
         }
         if self._index.sampling:
             values[Column.SAMPLED] = self._index.sampled[served[:, _SHAPE]]
@@ -147,6 +154,7 @@ class Pairing:
             Column.COUNT: -ones,
             Column.ERRORS: -callers.get(_ERROR),
             Column.DURATION_US: -(duration // 1000),
+            Column.RETRIES: -callers.get(_RETRY),
         }
         if not len(slot):
             return []
