@@ -103,6 +103,19 @@ class Aggregator:
         """Pairs and effects that still wait for their other side."""
         return self.pairing.open + self.effects.open
 
+    def lost(self) -> Counter[str]:
+        """What was dropped, had no room, or was placed elsewhere since the start: spans or names, by reason."""
+        found = Counter(self.counters.dropped)
+        found["late"] += self.counters.late
+        found["placed by arrival"] += self.counters.displaced
+        for kind, count in self.pairing.evicted.items():
+            found[f"no room to pair ({kind})"] += count
+        found["no room for effects"] += self.effects.evicted
+        found["no room for evidence"] += self.effects.partitions.refused
+        found["seam limit"] += self.slots.overflowed.total()
+        found["side effect limit"] += self.operations.refused
+        return +found
+
     def fold(self, columns: SpanColumns, arrived: datetime) -> Record:
         """Fold one batch. The record counts only once it is given to `take`: after the journal has it."""
         self.index.refresh(columns.shape)

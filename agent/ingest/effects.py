@@ -83,7 +83,8 @@ class Effects:
     @property
     def evicted(self) -> int:
         """Rows forgotten for want of room."""
-        return sum(table.evicted for table in (self._handlers, self._bridges, self._waiting))
+        tables = (self._handlers, self._bridges, self._waiting, self._receives)
+        return sum(table.evicted for table in tables)
 
     def fold(self, columns: SpanColumns, minute: I64, now: datetime) -> Parts:
         """The deltas that one batch's deliveries and effects add."""

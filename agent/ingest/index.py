@@ -16,7 +16,10 @@ OTHER = Component("service", "__other__")
 
 
 class Slots:
-    """Slot numbers of seams and components, bounded in total and by service; what is over shares one slot a kind."""
+    """Slot numbers of seams and components, bounded in total and by service; what is over shares one slot a kind.
+
+    A number is never reused: journals, open pairs and delivered ranges all hold it.
+    """
 
     def __init__(self, most: int = 20_000, per_service: int = 400) -> None:
         self._most, self._per_service = most, per_service
@@ -30,24 +33,31 @@ class Slots:
         return len(self.keys)
 
     def restore(self, slot: int, key: Key) -> None:
-        """Put a known name back at its number."""
+        """Put a known name back at its number; it counts for its service as before."""
         while len(self.keys) <= slot:
             self.keys.append(OTHER)
+        if self._numbers.get(key) != slot:
+            self._by_service[owner(key)] += 1
         self.keys[slot] = key
         self._numbers[key] = slot
 
     def slot(self, key: Key, service: str) -> int:
-        """The number of a seam or component; over a cap, the number of its kind's overflow seam."""
+        """The number of a seam or component; over a cap, the number of its kind's overflow seam.
+
+        It counts for the service that sent it and for the one that its name tells, which is all that a restart knows.
+        """
         known = self._numbers.get(key)
         if known is not None:
             return known
-        if len(self.keys) >= self._most or self._by_service[service] >= self._per_service:
+        charged = {service, owner(key)} - {""}
+        if len(self.keys) >= self._most or any(self._by_service[name] >= self._per_service for name in charged):
             self.overflowed[service] += 1
             key = SeamKey(key.kind, OTHER, OTHER) if isinstance(key, SeamKey) else Component(key.kind, OTHER.name)
             if key in self._numbers:
                 return self._numbers[key]
+            charged = set()
         slot = len(self.keys)
-        self._by_service[service] += 1
+        self._by_service.update(charged)
         self._numbers[key] = slot
         self.keys.append(key)
         self.fresh.append((slot, key))
@@ -59,6 +69,15 @@ class Slots:
         return fresh
 
 
+def owner(key: Key) -> str:
+    """The service that a name tells: who calls, writes, publishes or reads; for a consumed topic, the group."""
+    if isinstance(key, Component):
+        return key.name.rsplit(" ", 2)[0] if key.kind == "route" else key.name
+    if key.kind == "consumes":
+        return key.target.name.partition("/")[2]
+    return (key.target if key.kind == "reads" else key.source).name
+
+
 class Operations:
     """Numbers of side effects, from 1; 0 is none. `mix` gives each a random-looking 64-bit number to add up."""
 
@@ -68,12 +87,14 @@ class Operations:
         self.names: list[str] = [""]
         self._numbers: dict[str, int] = {"": 0}
         self._mix: list[int] = [0]
+        self.refused = 0  #: that found no room
 
     def number(self, name: str) -> int:
         """The number of an operation; 0 once the bound is reached."""
         known = self._numbers.get(name)
         if known is None:
             if len(self.names) >= self.MOST:
+                self.refused += 1
                 return 0
             known = self._numbers[name] = len(self.names)
             self.names.append(name)

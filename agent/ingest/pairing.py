@@ -93,7 +93,8 @@ class Pairing:
     def evicted(self) -> Counter[str]:
         """Entries forgotten for want of room, by table."""
         sides = (("call", self._rpc), ("message", self._messages))
-        return Counter({name: side.causes.evicted + side.waiting.evicted for name, side in sides})
+        evicted = Counter({name: side.causes.evicted + side.waiting.evicted for name, side in sides})
+        return evicted + Counter({"retry": self._retries.evicted})
 
     def fold(self, columns: SpanColumns, minute: I64, now: datetime) -> Parts:
         """The deltas that the pairs completed by one batch add."""

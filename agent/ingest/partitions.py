@@ -43,6 +43,7 @@ class Partitions:
         self.instance, self.highest = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._offsets, self._ends = np.zeros((0, RECENT), np.int64), np.zeros((0, RECENT), np.int64)
         self._traces: U64 = np.zeros((0, RECENT, 3), np.uint64)
+        self.refused = 0  #: deliveries of partitions over the bound
         self.handovers: list[Handover] = []
         self._waiting: dict[int, list[Handover]] = {}
 
@@ -50,9 +51,13 @@ class Partitions:
         """The row of each place; `NONE` over the bound."""
         known = self._numbers
         for place in places:
-            if place not in known and len(known) < MOST_PARTITIONS:
+            if place in known:
+                continue
+            if len(known) < MOST_PARTITIONS:
                 known[place] = len(known)
                 self._places.append(place)
+            else:
+                self.refused += 1
         if len(known) > len(self.instance):
             self._grow(len(known) + _GROW)
         return np.array([known.get(place, NONE) for place in places], np.int64)
