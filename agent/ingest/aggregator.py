@@ -185,12 +185,13 @@ class Aggregator:
     def drain(self, writer: str, previous: int, sequence: int) -> Flush:
         """All that was taken since the last drain, for the store."""
         keys, values = self._tally.drain()
-        repeats, cut, dead_letters = self.effects.take_evidence()
-        self.evidence.repeats(repeats)
-        self.evidence.cut(cut)
+        met = self.effects.take_evidence()
+        self.evidence.repeats(met.repeats)
+        self.evidence.cut(met.cut)
         exemplars = self.evidence.drain(self.slots.keys, self.operations.names, self._newest)
         sightings = self.index.take_sightings(self._newest)
-        sightings += [self._dead_letters(slot, operation) for slot, operation in sorted(dead_letters)]
+        sightings += [self._dead_letters(slot, operation) for slot, operation in met.dead_letters]
+        sightings += [self._writes(slot, operation) for slot, operation in met.writes]
         return Flush(
             writer=writer,
             previous=previous,
@@ -204,6 +205,11 @@ class Aggregator:
     def _dead_letters(self, slot: int, operation: int) -> Sighting:
         topic = self.operations.names[operation].removeprefix("publish ")
         return Sighting(self.slots.keys[slot], self._newest, {"dead_letters": topic})
+
+    def _writes(self, slot: int, operation: int) -> Sighting:
+        """A side effect of a group; the store joins them with `|`, so that the names hold none."""
+        name = self.operations.names[operation].replace("|", "/")
+        return Sighting(self.slots.keys[slot], self._newest, {"writes": name})
 
     def _delivered(self) -> list[Delivered]:
         by_place: dict[tuple[int, int, int, int], list[tuple[int, int]]] = {}

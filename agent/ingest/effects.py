@@ -22,6 +22,7 @@ SECONDS = 60.0
 CAPACITY = 50_000
 _HOPS = 8
 _MOST_OPS = 6
+_MOST_WRITES = 16  #: side effects that are told of a group
 
 # columns of a handler's row
 _SLOT, _PARTITION, _OFFSET, _IDENT, _MINUTE, _ERROR, _DUPLICATE, _STATE, _REWRITTEN, _WATCHED, _COUNT = range(11)
@@ -58,6 +59,16 @@ class Orphan:
     mix: int
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Duplicates, cut-off deliveries, and by slot of a group: dead-letter publishes and side effects."""
+
+    repeats: list[Repeat]
+    cut: list[tuple[Orphan, Handover]]
+    dead_letters: list[tuple[int, int]]
+    writes: list[tuple[int, int]]
+
+
 class Effects:
     """Joins effects with deliveries; counts redeliveries, rewrites, guarded and cut-off ones."""
 
@@ -73,6 +84,8 @@ class Effects:
         self.repeats: list[Repeat] = []
         self.cut: list[tuple[Orphan, Handover]] = []
         self.dead_letters: set[tuple[int, int]] = set()  #: (slot of the group, operation that published)
+        self.writes: set[tuple[int, int]] = set()  #: (slot of the group, a side effect it was seen to have), once each
+        self._known_writes: dict[int, set[int]] = {}
         self._unguarded = np.zeros(1, dtype=bool)
 
     @property
@@ -257,9 +270,17 @@ class Effects:
             here = count == number
             handlers.only(here).put(_OPS + number, operations[here])
         handlers.put(_COUNT, count + 1)
+        self._note_writes(handlers.get(_SLOT), operations)
         failed = handlers.get(_ERROR) == 1
         self._note_dead_letters(handlers.only(failed), operations[failed])
         return self._written(handlers.only(~failed), operations[~failed])
+
+    def _note_writes(self, slots: I64, operations: I64) -> None:
+        for slot, operation in {*zip(slots.tolist(), operations.tolist(), strict=True)}:
+            known = self._known_writes.setdefault(slot, set())
+            if operation not in known and len(known) < _MOST_WRITES:
+                known.add(operation)
+                self.writes.add((slot, operation))
 
     def _note_dead_letters(self, handlers: Found, operations: I64) -> None:
         for slot, operation in zip(handlers.get(_SLOT).tolist(), operations.tolist(), strict=True):
@@ -341,11 +362,11 @@ class Effects:
         ended = self._last_seen[orphan.instance] < handover.taken[0]
         return ended and orphan.end < handover.taken[0] and handover.mix == orphan.mix
 
-    def take_evidence(self) -> tuple[list[Repeat], list[tuple[Orphan, Handover]], set[tuple[int, int]]]:
-        """Duplicates, cut-off deliveries and dead-letter publishes met since the last call."""
-        evidence = (self.repeats, self.cut, self.dead_letters)
-        self.repeats, self.cut, self.dead_letters = [], [], set()
-        return evidence
+    def take_evidence(self) -> Met:
+        """What was met since the last call."""
+        met = Met(self.repeats, self.cut, sorted(self.dead_letters), sorted(self.writes))
+        self.repeats, self.cut, self.dead_letters, self.writes = [], [], set(), set()
+        return met
 
 
 def _inner(role: I64) -> Flags:
