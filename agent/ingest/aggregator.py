@@ -90,7 +90,7 @@ class Aggregator:
         self.operations = Operations()
         self.index = ShapeIndex(shapes, self.slots, self.operations)
         self.pairing = Pairing(self.index, self.slots)
-        self.effects = Effects(self.index, self.operations)
+        self.effects = Effects(self.index, self.operations, self.pairing.produced)
         self.evidence = Evidence()
         self.counters = Counters()
         self._tally = delta.Tally()
@@ -112,6 +112,7 @@ class Aggregator:
             found[f"no room to pair ({kind})"] += count
         found["no room for effects"] += self.effects.evicted
         found["no room for evidence"] += self.effects.partitions.refused
+        found["partitions begun anew"] += self.effects.restarts.count
         found["seam limit"] += self.slots.overflowed.total()
         found["side effect limit"] += self.operations.refused
         return +found

@@ -13,6 +13,7 @@ from agent.ingest.index import GUARDED, Operations, ShapeIndex
 from agent.ingest.offsets import Offsets, day_of
 from agent.ingest.pairing import own_keys, parent_keys
 from agent.ingest.partitions import Handover, Partitions
+from agent.ingest.restarts import Produced, Restarts
 from agent.ingest.table import Found, Generation, SpanKeys, SpanTable
 from agent.ingest.windows import Parts, cells
 from agent.model.columns import I64, Flags, Role, SpanColumns
@@ -72,9 +73,10 @@ class Met:
 class Effects:
     """Joins effects with deliveries; counts redeliveries, rewrites, guarded and cut-off ones."""
 
-    def __init__(self, index: ShapeIndex, operations: Operations, capacity: int = CAPACITY) -> None:
+    def __init__(self, index: ShapeIndex, operations: Operations, produced: Produced, capacity: int = CAPACITY) -> None:
         self._index, self._operations = index, operations
         self.offsets, self.partitions = Offsets(), Partitions()
+        self.restarts = Restarts(self.offsets, self.partitions, produced)
         self._handlers = SpanTable(capacity, _HANDLER_WIDTH, SECONDS)
         self._bridges = SpanTable(capacity, 1, SECONDS)
         self._waiting = SpanTable(capacity, 5, SECONDS)
@@ -141,6 +143,10 @@ class Effects:
         data[:, _MINUTE], data[:, _ERROR] = minute[rows], columns.error[rows]
         good = ~columns.error[rows]
         seen = self._seen(data, np.flatnonzero(good), np.zeros(len(rows), np.int64))
+        if seen.any():
+            offsets = np.where(good, data[:, _OFFSET], -1)
+            known = (data[:, _SLOT], data[:, _PARTITION], offsets, data[:, _MINUTE])
+            seen = self.restarts.among(columns, rows, known, seen)
         data[:, _DUPLICATE] = seen
         self._evidence(columns, rows, data, good)
         self._handlers.add(own_keys(columns, rows), data, now.timestamp())

@@ -212,6 +212,26 @@ class Pairing:
             parts += self._queued(causes, effects, now)
         return parts
 
+    def produced(self, columns: SpanColumns, rows: I64) -> I64:
+        """When each row's message was produced (Unix ns): the first of its producers; 0 where none was seen."""
+        found = np.zeros(len(rows), np.int64)
+        links = columns.links
+        linked = np.isin(links.row, rows)
+        place = np.argsort(rows)
+        at = np.concatenate([np.arange(len(rows)), place[np.searchsorted(rows[place], links.row[linked])]])
+        keys = parent_keys(columns, rows)
+        keys = SpanKeys(
+            np.concatenate([keys.hi, links.trace_hi[linked]]),
+            np.concatenate([keys.lo, links.trace_lo[linked]]),
+            np.concatenate([keys.span, links.span[linked]]),
+        )
+        causes = self._messages.causes.find(keys)
+        starts = causes.get(_START)
+        for number in np.flatnonzero(causes.hit).tolist():
+            start, before = int(starts[number]), int(found[at[number]])
+            found[at[number]] = min(start, before or start)
+        return found
+
     def _queued(self, producers: Found, consumed: I64, now: datetime) -> Parts:
         slot, minute = self._index.slot[consumed[:, _SHAPE]], consumed[:, _MINUTE]
         ours = slot >= 0

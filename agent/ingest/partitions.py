@@ -78,6 +78,20 @@ class Partitions:
         hi, lo, _ = self._traces[number, at].tolist()
         return f"{hi:016x}{lo:016x}", int(self._ends[number, at])
 
+    def latest(self, place: Place) -> tuple[int, int]:
+        """The highest offset of a place and when its delivery ended (ns); -1 and 0 where that is not known."""
+        number = self._numbers.get(place, NONE)
+        highest = int(self.highest[number]) if number >= 0 else -1
+        if highest < 0 or self._offsets[number, highest % RECENT] != highest:
+            return -1, 0
+        return highest, int(self._ends[number, highest % RECENT])
+
+    def begin(self, place: Place) -> None:
+        """Forget what was delivered at a place."""
+        number = self._numbers.get(place, NONE)
+        if number >= 0:
+            self._offsets[number], self._ends[number], self.highest[number] = -1, 0, -1
+
     def keep(self, numbers: I64, offsets: I64, traces: U64, ends: I64) -> None:
         """Keep deliveries as evidence, newest over oldest: of two in one place the later row stays."""
         at = offsets % RECENT
