@@ -4,6 +4,7 @@ Effects end, and arrive, before the span of the delivery that caused them; so th
 internal spans, in both orders.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,7 @@ SECONDS = 60.0
 CAPACITY = 50_000
 _HOPS = 8
 _MOST_OPS = 6
-_MOST_WRITES = 16  #: side effects that are told of a group
+_MOST_WRITES, _MOST_KNOWN = 16, 100_000  #: side effects that are told of a group, and remembered of all
 
 # columns of a handler's row
 _SLOT, _PARTITION, _OFFSET, _IDENT, _MINUTE, _ERROR, _DUPLICATE, _STATE, _REWRITTEN, _WATCHED, _COUNT = range(11)
@@ -87,7 +88,8 @@ class Effects:
         self.cut: list[tuple[Orphan, Handover]] = []
         self.dead_letters: set[tuple[int, int]] = set()  #: (slot of the group, operation that published)
         self.writes: set[tuple[int, int]] = set()  #: (slot of the group, a side effect it was seen to have), once each
-        self._known_writes: dict[int, set[int]] = {}
+        self._known_writes: set[int] = set()  #: both numbers in one
+        self._writes_told: Counter[int] = Counter()
         self._unguarded = np.zeros(1, dtype=bool)
 
     @property
@@ -282,10 +284,13 @@ class Effects:
         return self._written(handlers.only(~failed), operations[~failed])
 
     def _note_writes(self, slots: I64, operations: I64) -> None:
-        for slot, operation in {*zip(slots.tolist(), operations.tolist(), strict=True)}:
-            known = self._known_writes.setdefault(slot, set())
-            if operation not in known and len(known) < _MOST_WRITES:
-                known.add(operation)
+        pairs = {*np.unique((slots << 32) | operations).tolist()}
+        for pair in sorted(pairs - self._known_writes):
+            slot, operation = divmod(pair, 1 << 32)
+            if len(self._known_writes) < _MOST_KNOWN:
+                self._known_writes.add(pair)
+            if self._writes_told[slot] < _MOST_WRITES:
+                self._writes_told[slot] += 1
                 self.writes.add((slot, operation))
 
     def _note_dead_letters(self, handlers: Found, operations: I64) -> None:

@@ -109,8 +109,9 @@ class Pairing:
         servers = np.flatnonzero((role == Role.SERVE) & (columns.parent != 0) & (columns.remote != 0))
         calls = _payload(columns, callers, minute)
         calls[:, _RETRY] = again = self._retries.among(columns, callers, now.timestamp())
-        at = np.flatnonzero(again)
-        parts = cells(self._index.slot[columns.shape[callers[at]]], calls[at, _MINUTE], {Column.RETRIES: again[at]})
+        parts: Parts = []
+        if again.any():
+            parts += cells(self._index.slot[columns.shape[callers]], calls[:, _MINUTE], {Column.RETRIES: again})
         for causes, effects in self._rpc.meet(
             (own_keys(columns, callers), calls),
             (parent_keys(columns, servers), _payload(columns, servers, minute)),
