@@ -136,8 +136,10 @@ class Pairing:
             Column.ERRORS: served[:, _ERROR],
             Column.DURATION_US: duration // 1000,
             Column.PAIRED: ones,
-            Column.RETRIES: np.where(first, callers.get(_RETRY), 1),
+            Column.RETRIES: (~first).astype(np.int64),
         }
+        if self._retries.found:
+            values[Column.RETRIES] |= callers.get(_RETRY)
         if self._index.sampling:
             values[Column.SAMPLED] = self._index.sampled[served[:, _SHAPE]]
         parts = cells(slot, served[:, _MINUTE], values, duration)
@@ -156,10 +158,11 @@ class Pairing:
             Column.COUNT: -ones,
             Column.ERRORS: -callers.get(_ERROR),
             Column.DURATION_US: -(duration // 1000),
-            Column.RETRIES: -callers.get(_RETRY),
         }
         if not len(slot):
             return []
+        if self._retries.found:
+            values[Column.RETRIES] = -callers.get(_RETRY)
         if self._index.sampling:
             values[Column.SAMPLED] = -self._index.sampled[callers.get(_SHAPE)]
         return [*cells(slot, minute, values), bucketed(delta.codes(slot, minute, 0), delta.DURATION, duration, -1)]

@@ -28,6 +28,7 @@ class Retries:
         self._young: dict[int, list[_Failure]] = {}
         self._old: dict[int, list[_Failure]] = {}
         self._born = 0.0
+        self.found = False  #: there was a retry; until then nobody need look for its mark
         self.evicted = 0
 
     def among(self, columns: SpanColumns, rows: I64, now: float) -> I64:
@@ -73,4 +74,5 @@ class Retries:
         if best is None:
             return False
         best[0].remove(best[1])
+        self.found = True
         return True
