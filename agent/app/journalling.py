@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +14,16 @@ from pathlib import Path
 from agent.config.settings import Settings
 from agent.ingest.aggregator import Aggregator
 from agent.ingest.intake import Intake
-from agent.ingest.journal import Journal, Recovered
+from agent.ingest.journal import Journal, JournalUnusableError
+from agent.ingest.salvage import Recovered
 from agent.model.columns import Shapes
 from agent.model.flush import Flush
 from agent.store.engine import StoreError
 from agent.store.store import Store
 
 log = logging.getLogger(__name__)
+
+_NAME = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 
 
 class FolderInUseError(StoreError):
@@ -44,6 +48,8 @@ class Memory:
         if self.pending is None:
             await self.intake.quiet()
             if self.journal.sequence == self.flushed:
+                if self.intake.forgotten < self.flushed:
+                    await self.intake.forget(self.flushed)
                 return 0
             self.pending = self.intake.drain(self.writer, self.flushed)
         await asyncio.to_thread(self.store.flush, self.pending)
@@ -56,31 +62,67 @@ class Memory:
 
 
 def lock(folder: Path) -> int:
-    """Hold a folder for this process; raise FolderInUseError where another has it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold a folder for this process; raise StoreError where that cannot be, FolderInUseError where another has it."""
+    handle = -1
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as problem:
+        if handle < 0:
+            raise _unusable(folder, problem) from problem
         os.close(handle)
         msg = f"Another seamwatch works in {folder}. Stop it, or give this one a data_dir of its own."
         raise FolderInUseError(msg) from problem
     return handle
 
 
-def _writer(folder: Path) -> str:
+def _unusable(folder: Path, problem: OSError) -> StoreError:
+    why = (problem.strerror or str(problem)).lower()
+    why = "it is no folder" if folder.exists() and not folder.is_dir() else why
+    msg = (
+        f"Cannot work in {folder} ({why}). Set data_dir to a folder in which this user may write, on a disk with room."
+    )
+    return StoreError(msg)
+
+
+def writer_of(folder: Path) -> str:
+    """The name under which this folder's records are in the store; a new one where there is none that can be read."""
     path = folder / "writer"
-    if not path.exists():
-        part = folder / "writer.part"
-        part.write_text(uuid.uuid4().hex)
-        part.rename(path)
-    return path.read_text().strip() or uuid.uuid4().hex
+    try:
+        found = path.read_bytes().strip() if path.exists() else None
+        if found is not None and _NAME.fullmatch(found):
+            return found.decode("ascii")
+        name = uuid.uuid4().hex
+        if found is not None:
+            aside = path.with_name(f"writer.damaged-{name[:8]}")
+            path.rename(aside)
+            what = f"{path} held no name. It was set aside as {aside.name}, and this agent goes on under a new one."
+            log.error("writer damaged", extra={"fields": {"what": what}})
+        _write_durably(path, name)
+    except OSError as problem:
+        raise _unusable(folder, problem) from problem
+    return name
+
+
+def _write_durably(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[], datetime]) -> Memory:
-    """Open the journal and rebuild the aggregator from it and from the store."""
+    """Open the journal and rebuild the aggregator from it and from the store; raise StoreError with what to do."""
     folder = settings.data_dir
-    writer = _writer(folder)
+    writer = writer_of(folder)
     flushed = store.ensure_writer(writer)
     limits = settings.limits
     aggregator = Aggregator(shapes, most_seams=limits.seams, per_service=limits.seams_per_service)
@@ -89,7 +131,10 @@ def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[
         reserve_bytes=settings.journal.reserve_bytes,
         max_bytes=settings.journal.max_bytes,
     )
-    recovered = journal.open(flushed)
+    try:
+        recovered = journal.open(flushed)
+    except JournalUnusableError as problem:
+        raise StoreError(str(problem)) from problem
     aggregator.restore_names(list(recovered.names), list(recovered.operations))
     for delivered in store.delivered_since(clock().astimezone(UTC) - timedelta(days=8)):
         aggregator.restore_delivered(delivered)

@@ -90,7 +90,7 @@ class Aggregator:
         self.operations = Operations()
         self.index = ShapeIndex(shapes, self.slots, self.operations)
         self.pairing = Pairing(self.index, self.slots)
-        self.effects = Effects(self.index, self.operations)
+        self.effects = Effects(self.index, self.operations, self.pairing.produced)
         self.evidence = Evidence()
         self.counters = Counters()
         self._tally = delta.Tally()
@@ -103,9 +103,23 @@ class Aggregator:
         """Pairs and effects that still wait for their other side."""
         return self.pairing.open + self.effects.open
 
+    def lost(self) -> Counter[str]:
+        """What was dropped, had no room, or was placed elsewhere since the start: spans or names, by reason."""
+        found = Counter(self.counters.dropped)
+        found["late"] += self.counters.late
+        found["placed by arrival"] += self.counters.displaced
+        for kind, count in self.pairing.evicted.items():
+            found[f"no room to pair ({kind})"] += count
+        found["no room for effects"] += self.effects.evicted
+        found["no room for evidence"] += self.effects.partitions.refused
+        found["partitions begun anew"] += self.effects.restarts.count
+        found["seam limit"] += self.slots.overflowed.total()
+        found["side effect limit"] += self.operations.refused
+        return +found
+
     def fold(self, columns: SpanColumns, arrived: datetime) -> Record:
         """Fold one batch. The record counts only once it is given to `take`: after the journal has it."""
-        self.index.refresh()
+        self.index.refresh(columns.shape)
         self.counters.received += columns.received
         self.counters.dropped.update(columns.dropped)
         minute = self._minutes(columns, arrived)
@@ -172,12 +186,13 @@ class Aggregator:
     def drain(self, writer: str, previous: int, sequence: int) -> Flush:
         """All that was taken since the last drain, for the store."""
         keys, values = self._tally.drain()
-        repeats, cut, dead_letters = self.effects.take_evidence()
-        self.evidence.repeats(repeats)
-        self.evidence.cut(cut)
-        exemplars = self.evidence.drain(self.slots.keys, self._newest)
+        met = self.effects.take_evidence()
+        self.evidence.repeats(met.repeats)
+        self.evidence.cut(met.cut)
+        exemplars = self.evidence.drain(self.slots.keys, self.operations.names, self._newest)
         sightings = self.index.take_sightings(self._newest)
-        sightings += [self._dead_letters(slot, operation) for slot, operation in sorted(dead_letters)]
+        sightings += [self._dead_letters(slot, operation) for slot, operation in met.dead_letters]
+        sightings += [self._writes(slot, operation) for slot, operation in met.writes]
         return Flush(
             writer=writer,
             previous=previous,
@@ -191,6 +206,11 @@ class Aggregator:
     def _dead_letters(self, slot: int, operation: int) -> Sighting:
         topic = self.operations.names[operation].removeprefix("publish ")
         return Sighting(self.slots.keys[slot], self._newest, {"dead_letters": topic})
+
+    def _writes(self, slot: int, operation: int) -> Sighting:
+        """A side effect of a group; the store joins them with `|`, so that the names hold none."""
+        name = self.operations.names[operation].replace("|", "/")
+        return Sighting(self.slots.keys[slot], self._newest, {"writes": name})
 
     def _delivered(self) -> list[Delivered]:
         by_place: dict[tuple[int, int, int, int], list[tuple[int, int]]] = {}

@@ -4,6 +4,7 @@ Effects end, and arrive, before the span of the delivery that caused them; so th
 internal spans, in both orders.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from agent.ingest.index import GUARDED, Operations, ShapeIndex
 from agent.ingest.offsets import Offsets, day_of
 from agent.ingest.pairing import own_keys, parent_keys
 from agent.ingest.partitions import Handover, Partitions
+from agent.ingest.restarts import Produced, Restarts
 from agent.ingest.table import Found, Generation, SpanKeys, SpanTable
 from agent.ingest.windows import Parts, cells
 from agent.model.columns import I64, Flags, Role, SpanColumns
@@ -22,6 +24,7 @@ SECONDS = 60.0
 CAPACITY = 50_000
 _HOPS = 8
 _MOST_OPS = 6
+_MOST_WRITES, _MOST_KNOWN = 16, 100_000  #: side effects that are told of a group, and remembered of all
 
 # columns of a handler's row
 _SLOT, _PARTITION, _OFFSET, _IDENT, _MINUTE, _ERROR, _DUPLICATE, _STATE, _REWRITTEN, _WATCHED, _COUNT = range(11)
@@ -58,12 +61,23 @@ class Orphan:
     mix: int
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Duplicates, cut-off deliveries, and by slot of a group: dead-letter publishes and side effects."""
+
+    repeats: list[Repeat]
+    cut: list[tuple[Orphan, Handover]]
+    dead_letters: list[tuple[int, int]]
+    writes: list[tuple[int, int]]
+
+
 class Effects:
     """Joins effects with deliveries; counts redeliveries, rewrites, guarded and cut-off ones."""
 
-    def __init__(self, index: ShapeIndex, operations: Operations, capacity: int = CAPACITY) -> None:
+    def __init__(self, index: ShapeIndex, operations: Operations, produced: Produced, capacity: int = CAPACITY) -> None:
         self._index, self._operations = index, operations
         self.offsets, self.partitions = Offsets(), Partitions()
+        self.restarts = Restarts(self.offsets, self.partitions, produced)
         self._handlers = SpanTable(capacity, _HANDLER_WIDTH, SECONDS)
         self._bridges = SpanTable(capacity, 1, SECONDS)
         self._waiting = SpanTable(capacity, 5, SECONDS)
@@ -73,6 +87,9 @@ class Effects:
         self.repeats: list[Repeat] = []
         self.cut: list[tuple[Orphan, Handover]] = []
         self.dead_letters: set[tuple[int, int]] = set()  #: (slot of the group, operation that published)
+        self.writes: set[tuple[int, int]] = set()  #: (slot of the group, a side effect it was seen to have), once each
+        self._known_writes: set[int] = set()  #: both numbers in one
+        self._writes_told: Counter[int] = Counter()
         self._unguarded = np.zeros(1, dtype=bool)
 
     @property
@@ -83,7 +100,8 @@ class Effects:
     @property
     def evicted(self) -> int:
         """Rows forgotten for want of room."""
-        return sum(table.evicted for table in (self._handlers, self._bridges, self._waiting))
+        tables = (self._handlers, self._bridges, self._waiting, self._receives)
+        return sum(table.evicted for table in tables)
 
     def fold(self, columns: SpanColumns, minute: I64, now: datetime) -> Parts:
         """The deltas that one batch's deliveries and effects add."""
@@ -127,6 +145,10 @@ class Effects:
         data[:, _MINUTE], data[:, _ERROR] = minute[rows], columns.error[rows]
         good = ~columns.error[rows]
         seen = self._seen(data, np.flatnonzero(good), np.zeros(len(rows), np.int64))
+        if seen.any():
+            offsets = np.where(good, data[:, _OFFSET], -1)
+            known = (data[:, _SLOT], data[:, _PARTITION], offsets, data[:, _MINUTE])
+            seen = self.restarts.among(columns, rows, known, seen)
         data[:, _DUPLICATE] = seen
         self._evidence(columns, rows, data, good)
         self._handlers.add(own_keys(columns, rows), data, now.timestamp())
@@ -256,9 +278,20 @@ class Effects:
             here = count == number
             handlers.only(here).put(_OPS + number, operations[here])
         handlers.put(_COUNT, count + 1)
+        self._note_writes(handlers.get(_SLOT), operations)
         failed = handlers.get(_ERROR) == 1
         self._note_dead_letters(handlers.only(failed), operations[failed])
         return self._written(handlers.only(~failed), operations[~failed])
+
+    def _note_writes(self, slots: I64, operations: I64) -> None:
+        pairs = {*np.unique((slots << 32) | operations).tolist()}
+        for pair in sorted(pairs - self._known_writes):
+            slot, operation = divmod(pair, 1 << 32)
+            if len(self._known_writes) < _MOST_KNOWN:
+                self._known_writes.add(pair)
+            if self._writes_told[slot] < _MOST_WRITES:
+                self._writes_told[slot] += 1
+                self.writes.add((slot, operation))
 
     def _note_dead_letters(self, handlers: Found, operations: I64) -> None:
         for slot, operation in zip(handlers.get(_SLOT).tolist(), operations.tolist(), strict=True):
@@ -340,11 +373,11 @@ class Effects:
         ended = self._last_seen[orphan.instance] < handover.taken[0]
         return ended and orphan.end < handover.taken[0] and handover.mix == orphan.mix
 
-    def take_evidence(self) -> tuple[list[Repeat], list[tuple[Orphan, Handover]], set[tuple[int, int]]]:
-        """Duplicates, cut-off deliveries and dead-letter publishes met since the last call."""
-        evidence = (self.repeats, self.cut, self.dead_letters)
-        self.repeats, self.cut, self.dead_letters = [], [], set()
-        return evidence
+    def take_evidence(self) -> Met:
+        """What was met since the last call."""
+        met = Met(self.repeats, self.cut, sorted(self.dead_letters), sorted(self.writes))
+        self.repeats, self.cut, self.dead_letters, self.writes = [], [], set(), set()
+        return met
 
 
 def _inner(role: I64) -> Flags:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from agent.ingest.effects import Orphan, Repeat
-from agent.ingest.index import ShapeIndex
+from agent.ingest.index import GUARDED, ShapeIndex
 from agent.ingest.partitions import Handover
-from agent.model.columns import I64, Role, SpanColumns
+from agent.model.columns import I64, SpanColumns
 from agent.model.facts import Exemplar, ExemplarKind
 from agent.model.flush import Key
 
@@ -22,36 +22,52 @@ class _Best:
         self.kind = kind
         self.mark = np.full(0, -1, dtype=np.int64)
         self.ids = np.zeros((0, 3), dtype=np.uint64)
+        self.operation = np.zeros(0, dtype=np.int64)
         self.end = np.zeros(0, dtype=np.int64)
 
-    def offer(self, slot: I64, mark: I64, ids: "np.ndarray[tuple[int, int], np.dtype[np.uint64]]", end: I64) -> None:
-        """Keep a span where its mark is above the one kept."""
-        if not len(slot):
+    def offer(self, columns: SpanColumns, rows: I64, slot: I64, mark: I64, operation: I64) -> None:
+        """Keep a span where its mark is above the one kept; `slot`, `mark` and `operation` are those of all spans."""
+        if not len(rows):
             return
+        slot, mark = slot[rows], mark[rows]
         self._grow(int(slot.max()) + 1)
         order = np.argsort(mark, kind="stable")  # of several for one slot, the last assignment wins: the highest
         order = order[mark[order] > self.mark[slot[order]]]
-        at = slot[order]
-        self.mark[at], self.ids[at], self.end[at] = mark[order], ids[order], end[order]
+        at, rows = slot[order], rows[order]
+        self.mark[at], self.end[at] = mark[order], columns.end[rows]
+        self.ids[at, 0], self.ids[at, 1], self.ids[at, 2] = (
+            columns.trace_hi[rows],
+            columns.trace_lo[rows],
+            columns.span[rows],
+        )
+        self.operation[at] = operation[rows]
 
     def _grow(self, size: int) -> None:
         if size > len(self.mark):
             more = size - len(self.mark) + _GROW
             self.mark = np.concatenate([self.mark, np.full(more, -1, np.int64)])
             self.ids = np.concatenate([self.ids, np.zeros((more, 3), np.uint64)])
+            self.operation = np.concatenate([self.operation, np.zeros(more, np.int64)])
             self.end = np.concatenate([self.end, np.zeros(more, np.int64)])
 
-    def drain(self) -> list[tuple[int, Exemplar]]:
+    def drain(self, operations: list[str]) -> list[tuple[int, Exemplar]]:
         """Everything kept, by slot; empty afterwards."""
         slots = np.flatnonzero(self.mark >= 0)
-        kept = [(int(slot), self._exemplar(int(slot))) for slot in slots]
+        kept = [(int(slot), self._exemplar(int(slot), operations)) for slot in slots]
         self.mark[slots] = -1
         return kept
 
-    def _exemplar(self, slot: int) -> Exemplar:
+    def _exemplar(self, slot: int, operations: list[str]) -> Exemplar:
         hi, lo, span = (int(part) for part in self.ids[slot])
         note = f"{int(self.mark[slot]) / 1e6:.1f} ms" if self.kind is ExemplarKind.SLOWEST else ""
+        note = statement(operations[self.operation[slot]]) if self.kind is ExemplarKind.WRITE else note
         return Exemplar(self.kind, f"{hi:016x}{lo:016x}", f"{span:016x}", moment(int(self.end[slot])), note)
+
+
+def statement(operation: str) -> str:
+    """A write in two words, `INSERT orders`; the table without its server and database, and nothing of its text."""
+    verb, _, table = operation.removesuffix(GUARDED).partition(" table:")
+    return f"{verb} {table.rpartition('/')[2].partition('.')[2]}" if table else ""
 
 
 class Evidence:
@@ -64,22 +80,15 @@ class Evidence:
 
     def look(self, columns: SpanColumns, index: ShapeIndex) -> None:
         """Offer one batch's spans."""
-        slot = index.slot[columns.shape]
-        role = index.role[columns.shape]
-        ids = np.stack([columns.trace_hi, columns.trace_lo, columns.span], axis=1)
-        duration = columns.end - columns.start
-        writes = (role == Role.QUERY) & (index.operation[columns.shape] > 0)
-        for kind, rows, mark in (
-            (ExemplarKind.SLOWEST, slot >= 0, duration),
-            (ExemplarKind.ERROR, (slot >= 0) & columns.error, columns.end),
-            (
-                ExemplarKind.WRITE,
-                (slot >= 0) & writes,
-                columns.end,
-            ),
+        slot, writes = index.slot[columns.shape], index.writes[columns.shape]
+        operation = index.operation[columns.shape]
+        crossing = slot >= 0
+        for kind, place, rows, mark in (
+            (ExemplarKind.SLOWEST, slot, crossing, columns.end - columns.start),
+            (ExemplarKind.ERROR, slot, crossing & columns.error, columns.end),
+            (ExemplarKind.WRITE, writes, writes >= 0, columns.end),
         ):
-            at = np.flatnonzero(rows)
-            self._best[kind].offer(slot[at], mark[at], ids[at], columns.end[at])
+            self._best[kind].offer(columns, np.flatnonzero(rows), place, mark, operation)
 
     def repeats(self, found: list[Repeat]) -> None:
         """Duplicates: what came twice, and when first."""
@@ -99,14 +108,14 @@ class Evidence:
             kept = Exemplar(ExemplarKind.ORPHAN, orphan.trace, orphan.span, moment(orphan.end), note)
             self._told.append((handover.slot, kept))
 
-    def drain(self, keys: list[Key], at: datetime) -> dict[int, list[Exemplar]]:
+    def drain(self, keys: list[Key], operations: list[str], at: datetime) -> dict[int, list[Exemplar]]:
         """What is kept, by slot. The slowest and the last write of a slot are told once a minute, the rest at once."""
         kept: dict[int, list[Exemplar]] = {}
         minute = int(at.timestamp()) // 60
         quiet = _ONCE_A_MINUTE if minute == self._minute else ()
         self._minute = minute
         for best in (best for kind, best in self._best.items() if kind not in quiet):
-            for slot, exemplar in best.drain():
+            for slot, exemplar in best.drain(operations):
                 kept.setdefault(slot, []).append(exemplar)
         for slot, exemplar in self._told:
             kept.setdefault(slot, []).append(exemplar)

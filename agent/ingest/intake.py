@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from agent.ingest.aggregator import Aggregator, Record
-from agent.ingest.journal import Journal, JournalBrokenError, JournalFullError
+from agent.ingest.journal import Journal, JournalBrokenError, JournalBusyError, JournalFullError
 from agent.measure.timings import Timings
 from agent.model.columns import SpanColumns, concatenate
 from agent.model.flush import Flush
@@ -78,10 +78,12 @@ class Intake:
         self._idle = asyncio.Event()
         self._idle.set()
         self._file = asyncio.Lock()
-        self._full = False
+        self._unwilling = ""  #: why the journal did not take what was folded: it is tried again
         self._held = self._inside = 0
         self.counters = IntakeCounters()
         self.broken = ""
+        self.forgotten = -1  #: the sequence up to which the journal was shortened
+        self._told = ""
         self._stopping = False
 
     def remember(self, digests: dict[bytes, int]) -> None:
@@ -92,10 +94,8 @@ class Intake:
         """Why a body of this many bytes cannot be taken now; empty when it can."""
         if self.broken or self._stopping:
             return "stopping"
-        if self._full:
-            return "disk full"
-        if self.journal.full:
-            return "journal full"
+        if self._unwilling or self.journal.full:
+            return self._unwilling or "journal full"
         return "busy" if self._held and self._held + size > self._most_bytes else ""
 
     def hold(self, size: int) -> None:
@@ -112,10 +112,14 @@ class Intake:
         """Fold a request's spans; return once that is durable."""
         if not columns.received:
             return Taken.NEW
+        if self.broken:
+            return Taken.REFUSED
         digest = digest_of(columns)
         if len(columns) and digest in self._known:
             self.counters.again += 1
             return Taken.AGAIN
+        if digest in self._kept_back():
+            return Taken.REFUSED  # folded already, and durable as soon as the journal takes it
         running = self._running.get(digest) if len(columns) else None
         if running is not None:
             self.counters.again += 1
@@ -130,10 +134,13 @@ class Intake:
     async def run(self) -> None:
         """Commit batches until `stop`; raise JournalBrokenError when the journal cannot be trusted any more."""
         while not (self._stopping and not self._queue):
-            if not self._queue:
-                await self._come(_RETRY_SECONDS if self._full else None)
+            if not (self._queue or self.broken):
+                await self._come(_RETRY_SECONDS if self._unwilling else None)
             await self._gather()
             await self._commit()
+            if self.broken:
+                self._answer(self._queue, Taken.REFUSED)
+                raise JournalBrokenError(self.broken)
 
     async def _come(self, seconds: float | None) -> None:
         """Wait for the next request."""
@@ -165,19 +172,26 @@ class Intake:
         if not batch and not self._unsaved:
             return
         self._idle.clear()
+        outcome = Taken.REFUSED if self.broken else await self._fold_and_save(batch)
+        self._answer(batch, outcome)
+        self._idle.set()
+
+    def _answer(self, batch: list[_Waiting], outcome: Taken) -> None:
+        for waiting in batch:
+            self._running.pop(waiting.digest, None)
+            if not waiting.done.done():
+                waiting.done.set_result(outcome)
+
+    async def _fold_and_save(self, batch: list[_Waiting]) -> Taken:
         now = self._clock()
         if batch:
             record = self.aggregator.fold(concatenate([waiting.columns for waiting in batch]), now)
             stamp = int(now.timestamp())
             self._unsaved.append((record, [(waiting.digest, stamp) for waiting in batch if len(waiting.columns)]))
-        outcome = await self._save()
-        for waiting in batch:
-            self._running.pop(waiting.digest, None)
-            if not waiting.done.done():
-                waiting.done.set_result(outcome)
-        self._idle.set()
-        if self.broken:
-            raise JournalBrokenError(self.broken)
+        return await self._save()
+
+    def _kept_back(self) -> set[bytes]:
+        return {digest for _, digests in self._unsaved for digest, _ in digests} if self._unwilling else set()
 
     async def _save(self) -> Taken:
         """Write what is folded and not yet durable. A folded batch stays in memory until the disk takes it: its sender
@@ -189,11 +203,11 @@ class Intake:
         try:
             async with self._file:
                 await asyncio.to_thread(self.journal.append, records, digests)
-        except JournalFullError as problem:
-            if not self.counters.refused["disk full"]:
-                log.warning("disk full", extra={"fields": {"what": str(problem)}})
-            self.counters.refused["disk full"] += 1
-            self._full = True
+        except (JournalFullError, JournalBusyError) as problem:
+            if not self._unwilling:
+                log.warning("journal did not take a commit", extra={"fields": {"what": str(problem)}})
+            self._unwilling = "journal busy" if isinstance(problem, JournalBusyError) else "disk full"
+            self.counters.refused[self._unwilling] += 1
             return Taken.REFUSED
         except JournalBrokenError as problem:
             self.broken = str(problem)
@@ -201,7 +215,7 @@ class Intake:
         for record in records:
             self.aggregator.take(record)
         self._known.update(digests)
-        self._unsaved, self._full = [], False
+        self._unsaved, self._unwilling = [], ""
         self.counters.commits += 1
         self.counters.taken += len(digests)
         self.counters.commit_seconds.add(loop.time() - started)
@@ -216,12 +230,23 @@ class Intake:
         await self._idle.wait()
 
     async def forget(self, sequence: int) -> None:
-        """The store has everything up to a sequence: drop it from the journal, and resends too old to come."""
+        """The store has everything up to a sequence: drop it from the journal, and resends too old to come.
+
+        A journal that is busy or full is shortened at the next flush; one that is broken ends `run`.
+        """
         horizon = int((self._clock() - RESEND).timestamp())
         self._known = {digest: at for digest, at in self._known.items() if at >= horizon}
         try:
             async with self._file:
                 await asyncio.to_thread(self.journal.forget, sequence, horizon)
+                self.forgotten = sequence
                 await asyncio.to_thread(self.journal.refill_reserve)
-        except (JournalFullError, OSError):
-            log.warning("journal could not be shortened", extra={"fields": {"path": str(self.journal.path)}})
+        except JournalBrokenError as problem:
+            self.broken = str(problem)
+            self._wake.set()
+        except (JournalFullError, JournalBusyError, OSError) as problem:
+            if str(problem) != self._told:
+                log.warning("journal could not be shortened", extra={"fields": {"what": str(problem)}})
+            self._told = str(problem)
+        else:
+            self._told = ""

@@ -29,6 +29,8 @@ class Offsets:
         self._sets: dict[Place, dict[int, RangeSet]] = {}
         self._ids: tuple[set[tuple[int, int, int]], set[tuple[int, int, int]]] = (set(), set())
         self._fresh: dict[tuple[int, int, int, int], list[int]] = {}
+        #: by slot, partition and offset: the last other day on which what was there before had been delivered
+        self.across: dict[tuple[int, int, int], int] = {}
 
     def __len__(self) -> int:
         return len(self._sets)
@@ -48,7 +50,12 @@ class Offsets:
                 known = self._days(place, day)
             before = known[day].take(offset)
             if not before and len(known) > 1:
-                before = any(offset in ranges for number, ranges in known.items() if number != day)
+                other = max(
+                    (number for number, ranges in known.items() if number != day and offset in ranges), default=-1
+                )
+                before = other >= 0
+                if before and not place[2]:
+                    self.across[place[0], place[1], offset] = other
             if not before:
                 fresh.setdefault((*place, day), []).append(offset)
             found.append(before)
@@ -61,6 +68,11 @@ class Offsets:
             del days[number]
         days.setdefault(day, RangeSet())
         return days
+
+    def forget(self, partition: tuple[int, int]) -> None:
+        """What was delivered of a partition (slot and number) before is no more: the topic was made anew."""
+        for place in [place for place in self._sets if place[:2] == partition]:
+            del self._sets[place]
 
     def seen_id(self, slot: int, operation: int, ident: int) -> bool:
         """The same for an id that is no offset; the last 100,000 to 200,000 are known."""

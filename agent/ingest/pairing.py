@@ -1,6 +1,7 @@
 """Pairing: callers with servers by parent, producers with consumers by parent or link, in both orders of arrival.
 
-A caller's entry stays after its first match: more servers below it are hidden retries.
+A caller's entry stays after its first match: more servers below it are hidden retries. Those in code are calls of
+their own (`agent.ingest.retries`).
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ import numpy as np
 
 from agent.ingest import delta
 from agent.ingest.index import ShapeIndex, Slots
+from agent.ingest.retries import Retries
 from agent.ingest.table import Found, SpanKeys, SpanTable
 from agent.ingest.windows import Parts, bucketed, cells
 from agent.model import seam
@@ -20,13 +22,14 @@ CAPACITY = 50_000
 RPC_SECONDS, MESSAGE_SECONDS = 30.0, 600.0
 
 _LOW = (1 << 32) - 1
-_SHAPE, _START, _END, _MINUTE, _ERROR, _MATCHED, _ROW_WIDTH = 0, 1, 2, 3, 4, 5, 6
+_SHAPE, _START, _END, _MINUTE, _ERROR, _MATCHED, _RETRY, _ROW_WIDTH = range(8)
 
 
 def _payload(columns: SpanColumns, rows: I64, minute: I64) -> I64:
-    matched = np.zeros(len(rows), np.int64)
-    parts = (columns.shape[rows], columns.start[rows], columns.end[rows], minute[rows], columns.error[rows], matched)
-    return np.stack([np.asarray(part, dtype=np.int64) for part in parts], axis=1)
+    data = np.zeros((len(rows), _ROW_WIDTH), np.int64)
+    data[:, _SHAPE], data[:, _START], data[:, _END] = columns.shape[rows], columns.start[rows], columns.end[rows]
+    data[:, _MINUTE], data[:, _ERROR] = minute[rows], columns.error[rows]
+    return data
 
 
 def _both(one: I64, other: I64) -> I64:
@@ -75,6 +78,7 @@ class Pairing:
         self._index, self._slots = index, slots
         self._rpc = _Side(RPC_SECONDS, capacity)
         self._messages = _Side(MESSAGE_SECONDS, capacity)
+        self._retries = Retries()
         self._routes: dict[tuple[int, int], int] = {}
         self._met: set[int] = set()  #: producer's and consumer's shapes whose topics were compared
         self._addresses: dict[seam.Component, seam.Component | None] = {}
@@ -89,7 +93,8 @@ class Pairing:
     def evicted(self) -> Counter[str]:
         """Entries forgotten for want of room, by table."""
         sides = (("call", self._rpc), ("message", self._messages))
-        return Counter({name: side.causes.evicted + side.waiting.evicted for name, side in sides})
+        evicted = Counter({name: side.causes.evicted + side.waiting.evicted for name, side in sides})
+        return evicted + Counter({"retry": self._retries.evicted})
 
     def fold(self, columns: SpanColumns, minute: I64, now: datetime) -> Parts:
         """The deltas that the pairs completed by one batch add."""
@@ -102,9 +107,13 @@ class Pairing:
     def _calls(self, columns: SpanColumns, role: I64, minute: I64, now: datetime) -> Parts:
         callers = np.flatnonzero(role == Role.CALL)
         servers = np.flatnonzero((role == Role.SERVE) & (columns.parent != 0) & (columns.remote != 0))
+        calls = _payload(columns, callers, minute)
+        calls[:, _RETRY] = again = self._retries.among(columns, callers, now.timestamp())
         parts: Parts = []
+        if again.any():
+            parts += cells(self._index.slot[columns.shape[callers]], calls[:, _MINUTE], {Column.RETRIES: again})
         for causes, effects in self._rpc.meet(
-            (own_keys(columns, callers), _payload(columns, callers, minute)),
+            (own_keys(columns, callers), calls),
             (parent_keys(columns, servers), _payload(columns, servers, minute)),
             now.timestamp(),
         ):
@@ -129,6 +138,10 @@ class Pairing:
             Column.PAIRED: ones,
             Column.RETRIES: (~first).astype(np.int64),
         }
+        if self._retries.found:
+            values[Column.RETRIES] |= callers.get(_RETRY)
+        if self._index.sampling:
+            values[Column.SAMPLED] = self._index.sampled[served[:, _SHAPE]]
         parts = cells(slot, served[:, _MINUTE], values, duration)
         waited = np.maximum(served[:, _START] - callers.get(_START), 0)
         parts.append(bucketed(delta.codes(slot, served[:, _MINUTE], 0), delta.QUEUE, waited))
@@ -148,6 +161,10 @@ class Pairing:
         }
         if not len(slot):
             return []
+        if self._retries.found:
+            values[Column.RETRIES] = -callers.get(_RETRY)
+        if self._index.sampling:
+            values[Column.SAMPLED] = -self._index.sampled[callers.get(_SHAPE)]
         return [*cells(slot, minute, values), bucketed(delta.codes(slot, minute, 0), delta.DURATION, duration, -1)]
 
     def _seam(self, caller: int, server: int, now: datetime) -> int:
@@ -198,6 +215,26 @@ class Pairing:
         ):
             parts += self._queued(causes, effects, now)
         return parts
+
+    def produced(self, columns: SpanColumns, rows: I64) -> I64:
+        """When each row's message was produced (Unix ns): the first of its producers; 0 where none was seen."""
+        found = np.zeros(len(rows), np.int64)
+        links = columns.links
+        linked = np.isin(links.row, rows)
+        place = np.argsort(rows)
+        at = np.concatenate([np.arange(len(rows)), place[np.searchsorted(rows[place], links.row[linked])]])
+        keys = parent_keys(columns, rows)
+        keys = SpanKeys(
+            np.concatenate([keys.hi, links.trace_hi[linked]]),
+            np.concatenate([keys.lo, links.trace_lo[linked]]),
+            np.concatenate([keys.span, links.span[linked]]),
+        )
+        causes = self._messages.causes.find(keys)
+        starts = causes.get(_START)
+        for number in np.flatnonzero(causes.hit).tolist():
+            start, before = int(starts[number]), int(found[at[number]])
+            found[at[number]] = min(start, before or start)
+        return found
 
     def _queued(self, producers: Found, consumed: I64, now: datetime) -> Parts:
         slot, minute = self._index.slot[consumed[:, _SHAPE]], consumed[:, _MINUTE]

@@ -43,6 +43,7 @@ class Partitions:
         self.instance, self.highest = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._offsets, self._ends = np.zeros((0, RECENT), np.int64), np.zeros((0, RECENT), np.int64)
         self._traces: U64 = np.zeros((0, RECENT, 3), np.uint64)
+        self.refused = 0  #: deliveries of partitions over the bound
         self.handovers: list[Handover] = []
         self._waiting: dict[int, list[Handover]] = {}
 
@@ -50,9 +51,13 @@ class Partitions:
         """The row of each place; `NONE` over the bound."""
         known = self._numbers
         for place in places:
-            if place not in known and len(known) < MOST_PARTITIONS:
+            if place in known:
+                continue
+            if len(known) < MOST_PARTITIONS:
                 known[place] = len(known)
                 self._places.append(place)
+            else:
+                self.refused += 1
         if len(known) > len(self.instance):
             self._grow(len(known) + _GROW)
         return np.array([known.get(place, NONE) for place in places], np.int64)
@@ -72,6 +77,20 @@ class Partitions:
             return None
         hi, lo, _ = self._traces[number, at].tolist()
         return f"{hi:016x}{lo:016x}", int(self._ends[number, at])
+
+    def latest(self, place: Place) -> tuple[int, int]:
+        """The highest offset of a place and when its delivery ended (ns); -1 and 0 where that is not known."""
+        number = self._numbers.get(place, NONE)
+        highest = int(self.highest[number]) if number >= 0 else -1
+        if highest < 0 or self._offsets[number, highest % RECENT] != highest:
+            return -1, 0
+        return highest, int(self._ends[number, highest % RECENT])
+
+    def begin(self, place: Place) -> None:
+        """Forget what was delivered at a place."""
+        number = self._numbers.get(place, NONE)
+        if number >= 0:
+            self._offsets[number], self._ends[number], self.highest[number] = -1, 0, -1
 
     def keep(self, numbers: I64, offsets: I64, traces: U64, ends: I64) -> None:
         """Keep deliveries as evidence, newest over oldest: of two in one place the later row stays."""

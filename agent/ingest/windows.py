@@ -59,6 +59,8 @@ def crossings(columns: SpanColumns, index: ShapeIndex, minute: I64) -> Parts:
     values[Column.DETACHED] = (leaving & (columns.parent[rows] == 0)).astype(np.int64)
     known = (columns.offset[rows] >= 0) | (columns.ident[rows] != 0)
     values[Column.IDENTIFIED] = (known & (role == Role.CONSUME)).astype(np.int64)
+    if index.sampling:
+        values[Column.SAMPLED] = weight * index.sampled[columns.shape[rows]]
     return cells(slot, minute[rows], values, duration)
 
 

@@ -67,7 +67,9 @@ def _take_turn(connection: Connection, batch: Flush) -> int | None:
 def _seen(batch: Flush) -> Iterable[tuple[Key, datetime]]:
     yield from ((window.key, window.minute) for window in batch.windows)
     yield from ((sighting.key, sighting.at) for sighting in batch.sightings)
-    yield from ((delivered.key, delivered.day) for delivered in batch.delivered)
+    # A delivery knows its day only. Its seam has been seen before, or is seen at the latest with what came along.
+    latest = max((window.minute for window in batch.windows), default=batch.watermark)
+    yield from ((delivered.key, latest or delivered.day) for delivered in batch.delivered)
 
 
 def _spans(batch: Flush, ids: Mapping[Key, int]) -> dict[int, tuple[datetime, datetime]]:
