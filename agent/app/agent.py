@@ -65,6 +65,8 @@ class Agent:
             period.cancel()
         await asyncio.gather(*periods, return_exceptions=True)
         await self._last_flush()
+        if self._parts.memory.intake.broken:
+            self._exit = EXIT_BROKEN
         self._parts.memory.journal.close()
         self._parts.store.close()
         log.info("agent stopped", extra={"fields": {"exit": self._exit}})

@@ -8,8 +8,10 @@ from agent.app.journalling import Memory, lock, remember
 from agent.app.wiring import catalogue, declared_by, decoder, thresholds
 from agent.config.settings import Settings
 from agent.engine.round import Outcomes, Rounds
+from agent.ingest.reserve import release_reserve
 from agent.measure.timings import Timings
 from agent.model.declared import Declarations
+from agent.store.engine import StoreError
 from agent.store.store import Store, start_store
 from collectors.otlp.receiver import Limits, Receiver
 
@@ -53,7 +55,7 @@ def assemble(settings: Settings) -> Parts:
     handle = lock(settings.data_dir)
     declared = declared_by(settings)
     changed = thresholds(settings)
-    store, damage = start_store(store_url(settings), now())
+    store, damage = _store(settings)
     if damage:
         log.error("store damaged", extra={"fields": {"what": damage}})
     spans = decoder(settings)
@@ -62,3 +64,13 @@ def assemble(settings: Settings) -> Parts:
     receiver = Receiver(spans, memory.intake, limits)
     rounds = Rounds(store, catalogue(), declared, thresholds=changed)
     return Parts(settings, store, memory, receiver, rounds, declared, handle, damage=damage)
+
+
+def _store(settings: Settings) -> tuple[Store, str]:
+    """The store; where the disk has no room for it, the journal's reserve is given up first."""
+    try:
+        return start_store(store_url(settings), now())
+    except StoreError:
+        if not release_reserve(settings.data_dir / "journal.db"):
+            raise
+        return start_store(store_url(settings), now())

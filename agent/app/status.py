@@ -1,7 +1,5 @@
 """What an agent tells of itself: to its pages, and to `/metrics`."""
 
-from collections import Counter
-
 from agent import __version__
 from agent.app.parts import Parts
 from agent.store.notes import SourceRow
@@ -11,6 +9,7 @@ from agent.web.status import CollectorStatus, Status
 _REFUSING = {
     "disk full": "the disk is full",
     "journal full": "the store is too far behind",
+    "journal busy": "another process holds the journal",
     "stopping": "it is stopping",
 }
 
@@ -24,13 +23,18 @@ def why_not_ready(parts: Parts) -> str:
     return "; ".join(filter(None, told))
 
 
-def _lost(parts: Parts) -> Counter[str]:
+_TAKEN = ("late", "placed by arrival")  #: spans that are counted all the same: folded, but judged no more
+
+
+def _taken_otherwise(parts: Parts) -> dict[str, int]:
+    """Spans that were not taken as they said they were, by reason."""
+    return {why: count for why, count in parts.memory.aggregator.lost().items() if why in _TAKEN}
+
+
+def _dropped(parts: Parts) -> dict[str, int]:
     """What was dropped, by reason."""
-    aggregate = parts.memory.aggregator
-    lost = Counter(aggregate.counters.dropped)
-    lost.update({f"no room to pair ({name})": count for name, count in aggregate.pairing.evicted.items() if count})
-    lost.update({"seam limit": sum(aggregate.slots.overflowed.values())})
-    return +lost
+    kept = (*_TAKEN, "partitions begun anew")
+    return {why: count for why, count in parts.memory.aggregator.lost().items() if why not in kept}
 
 
 def status(parts: Parts) -> Status:
@@ -45,8 +49,8 @@ def status(parts: Parts) -> Status:
         facts=counters.spans,
         per_second=parts.rate,
         refused=dict(counters.refused),
-        dropped=_lost(parts),
-        note="",
+        dropped=_dropped(parts),
+        note="; ".join(f"{count:,} {why}" for why, count in _taken_otherwise(parts).items()),
         hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
     )
     replayed = [_recording(row) for row in parts.store.sources() if row.source.startswith("recording/")]
@@ -84,14 +88,15 @@ def _recording(row: SourceRow) -> CollectorStatus:
 
 def figures(parts: Parts) -> Figures:
     """What `/metrics` tells of the agent itself; the estate it reads from the store."""
-    counters = parts.receiver.counters
+    counters, other = parts.receiver.counters, _taken_otherwise(parts)
+    other_spans = {("otlp", why): count for why, count in other.items()}
     rows = [row for row in parts.store.sources() if row.source.startswith("recording/")]
     recorded = {(row.source, reason(verb)): count for row in rows for verb, count in row.counters.items()}
     return Figures(
         version=__version__,
-        received={("otlp", ""): counters.spans, **recorded},
+        received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded},
         refused={("otlp", why): count for why, count in counters.refused.items()},
-        dropped={("otlp", why): count for why, count in _lost(parts).items()},
+        dropped={("otlp", why): count for why, count in _dropped(parts).items()},
         commit_seconds=parts.memory.intake.counters.commit_seconds,
         round_seconds=parts.round_seconds,
         sources={("otlp", "http"): parts.last_spans, **{_place(row): row.last_success for row in rows}},

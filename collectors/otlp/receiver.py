@@ -94,6 +94,11 @@ class Receiver:
             more += [(b"allow", b"POST")] if refusal.status == 405 else []
             await _respond(send, refusal.status, kind, _status(kind, refusal.status, str(refusal)), more)
             return
+        except Exception:  # a request that breaks us must be told and counted, and break no other
+            log.exception("request not taken", extra={"fields": {"bytes": headers.get("content-length", "")}})
+            self.counters.refused["internal error"] += 1
+            await _respond(send, 500, kind, _status(kind, 500, "the request could not be taken; see the log"), [])
+            return
         await _respond(send, 200, kind, answer, [])
 
     def _check(self, scope: Scope, headers: dict[str, str], kind: str) -> None:
@@ -112,7 +117,7 @@ class Receiver:
         if encoding not in ("identity", "gzip", ""):
             raise _RefusedError(415, "content encoding", f"the encoding is {encoding}; send gzip or none")
         length = headers.get("content-length", "")
-        if length and not length.isdigit():
+        if length and not (length.isascii() and length.isdigit()):
             raise _RefusedError(400, "malformed", "the Content-Length is no number")
         if length and int(length) > self._limits.body:
             raise _RefusedError(413, "too large", f"{length} bytes are over the limit of {self._limits.body}")
@@ -150,6 +155,7 @@ _BUSY = {
     "busy": (429, "busy", "too much is in flight; come back in a second", 1),
     "journal full": (503, "journal full", "the journal is full until the store has caught up", 5),
     "disk full": (503, "disk full", "the disk is full", 5),
+    "journal busy": (503, "journal busy", "another process holds the journal", 5),
     "stopping": (503, "stopping", "the agent is stopping", 2),
 }
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collectors.otlp.databases import system_of
 from collectors.otlp.literals import normalise
-from collectors.otlp.sql import accesses
+from collectors.otlp.sql import BUDGET, Budget, SpentError, accesses
 
 SECRET = "s3cret"
 
@@ -153,3 +153,31 @@ def test_a_system_has_one_name_old_or_new() -> None:
     for old, new in (("mssql", "microsoft.sql_server"), ("oracle", "oracle.db"), ("dynamodb", "aws.dynamodb")):
         assert system_of(old).name == system_of(new).name == new
     assert system_of("Never Heard").name == "never heard"
+
+
+def test_a_flood_of_new_statements_gets_a_quarter_of_the_time() -> None:
+    now = [100.0]
+    budget = Budget(clock=lambda: now[0])
+    budget.take()
+    budget.spend(0.7)
+    with pytest.raises(SpentError):
+        budget.take()
+    now[0] += 0.7  # a quarter of it is given back: not enough
+    with pytest.raises(SpentError):
+        budget.take()
+    now[0] += 0.2
+    budget.take()
+    now[0] += 1_000.0  # and no more than half a second is saved up
+    budget.take()
+    budget.spend(0.6)
+    with pytest.raises(SpentError):
+        budget.take()
+
+
+def test_a_statement_met_while_the_parser_has_no_time_is_read_by_its_words_and_parsed_later() -> None:
+    text = "WITH old AS (SELECT a FROM source) INSERT INTO kept SELECT a FROM old"
+    BUDGET.spend(1_000.0)
+    quick = touched(text)
+    BUDGET.spend(-1_000.0)
+    assert quick != touched(text)
+    assert touched(text) == {("INSERT", "kept", False), ("SELECT", "source", True)}
