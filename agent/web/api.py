@@ -3,17 +3,31 @@
 import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from fastapi import APIRouter, HTTPException
 
 from agent.model.facts import Column
-from agent.model.finding import Finding
+from agent.model.finding import Finding, Signal
 from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
 from agent.store.verdicts import BlindCause
 from agent.web.overview import SeamView
 from agent.web.pages import RANGES, headline
+from agent.web.shapes import (
+    CauseShape,
+    ClaimShape,
+    CollectorsShape,
+    FindingPageShape,
+    FindingShape,
+    JudgedShape,
+    NowShape,
+    RulePageShape,
+    RuleShape,
+    SeamPageShape,
+    SeamShape,
+    VerdictShape,
+    answers,
+)
 from agent.web.status import Status
 from agent.web.views import Views
 
@@ -22,11 +36,11 @@ def _time(at: datetime | None) -> str | None:
     return at.isoformat().replace("+00:00", "Z") if at else None
 
 
-def _claim(claim: Claim) -> dict[str, Any]:
+def _claim(claim: Claim) -> ClaimShape:
     return {"claim": claim.claim, "saw": claim.saw, "fails": claim.fails, "truth": claim.truth}
 
 
-def finding(found: Finding, mark: str) -> dict[str, Any]:
+def finding(found: Finding, mark: str) -> FindingShape:
     """A finding, as the scan's contract has it and more."""
     said = found.said
     return {
@@ -54,7 +68,7 @@ def finding(found: Finding, mark: str) -> dict[str, Any]:
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _verdict(verdict: Verdict) -> VerdictShape:
     return {
         "outcome": verdict.outcome.value,
         "says": verdict.says,
@@ -66,11 +80,18 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _cause(cause: BlindCause) -> dict[str, Any]:
-    return {**dataclasses.asdict(cause), "named": [subject.as_dict() for subject in cause.named]}
+def _cause(cause: BlindCause) -> CauseShape:
+    return {
+        "rule": cause.rule,
+        "reason": cause.reason.value,
+        "learn": cause.learn,
+        "missing": cause.missing,
+        "subjects": cause.subjects,
+        "named": [subject.as_dict() for subject in cause.named],
+    }
 
 
-def _seam(view: SeamView) -> dict[str, Any]:
+def _seam(view: SeamView) -> SeamShape:
     values = view.values or (0,) * len(Column)
     return {
         "id": view.row.id,
@@ -87,7 +108,7 @@ def _seam(view: SeamView) -> dict[str, Any]:
     }
 
 
-def rule(found: Rule) -> dict[str, Any]:
+def rule(found: Rule) -> RuleShape:
     """A rule with its thresholds."""
     thresholds = {
         name: value.total_seconds() if isinstance(value, timedelta) else value
@@ -116,8 +137,8 @@ def router(views: Views, status: Callable[[], Status]) -> APIRouter:
 
 
 def _estate(api: APIRouter, views: Views) -> None:
-    @api.get("/now")
-    def now() -> dict[str, Any]:
+    @api.get("/now", **answers(NowShape))
+    def now() -> NowShape:
         """The estate in one object."""
         o = views.overview()
         return {
@@ -127,19 +148,19 @@ def _estate(api: APIRouter, views: Views) -> None:
             "findings": [finding(view.finding, view.mark) for view in o.findings],
         }
 
-    @api.get("/findings")
-    def findings(rule: str = "", owner: str = "", state: str = "") -> list[dict[str, Any]]:
-        """Findings that ever opened, filtered."""
+    @api.get("/findings", **answers(list[FindingShape]))
+    def findings(rule: str = "", owner: str = "", state: str = "") -> list[FindingShape]:
+        """Findings that ever opened, filtered; those that are pending where `state=pending` asks for them."""
         return [
             finding(view.finding, view.mark)
-            for view in views.findings(everything=True)
+            for view in views.findings(everything=state != Signal.PENDING)
             if (not rule or view.finding.rule == rule)
             and (not owner or view.finding.owner == owner)
             and (not state or view.finding.signal.value == state)
         ]
 
-    @api.get("/findings/{fingerprint}")
-    def one_finding(fingerprint: str) -> dict[str, Any]:
+    @api.get("/findings/{fingerprint}", **answers(FindingPageShape, missing=True))
+    def one_finding(fingerprint: str) -> FindingPageShape:
         """One finding with its evidence and history."""
         found = views.finding(fingerprint)
         if found is None:
@@ -153,13 +174,13 @@ def _estate(api: APIRouter, views: Views) -> None:
 
 
 def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
-    @api.get("/seams")
-    def seams() -> list[dict[str, Any]]:
+    @api.get("/seams", **answers(list[SeamShape]))
+    def seams() -> list[SeamShape]:
         """Every seam."""
         return [_seam(view) for view in views.overview().seams]
 
-    @api.get("/seams/{number}")
-    def one_seam(number: int, range: str = "3h") -> dict[str, Any]:  # noqa: A002  # the address says it so
+    @api.get("/seams/{number}", **answers(SeamPageShape, missing=True))
+    def one_seam(number: int, range: str = "3h") -> SeamPageShape:  # noqa: A002  # the address says it so
         """One seam with its windows."""
         found = views.seam(number, RANGES.get(range, RANGES["3h"]))
         if found is None:
@@ -176,8 +197,8 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
             "aliases": list(found.aliases),
         }
 
-    @api.get("/collectors")
-    def collectors() -> dict[str, Any]:
+    @api.get("/collectors", **answers(CollectorsShape))
+    def collectors() -> CollectorsShape:
         """What is seen, refused, dropped, and what cannot be judged."""
         told = status()
         blind = [_cause(cause) for cause in views.causes()]
@@ -185,8 +206,8 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
 
 
 def _rules(api: APIRouter, views: Views) -> None:
-    @api.get("/rules")
-    def rules() -> list[dict[str, Any]]:
+    @api.get("/rules", **answers(list[RuleShape]))
+    def rules() -> list[RuleShape]:
         """The catalogue with what each rule says now."""
         counts = views.counts()
         return [
@@ -194,11 +215,13 @@ def _rules(api: APIRouter, views: Views) -> None:
             for found in views.rules.values()
         ]
 
-    @api.get("/rules/{rule_id}")
-    def one_rule(rule_id: str) -> dict[str, Any]:
+    @api.get("/rules/{rule_id}", **answers(RulePageShape, missing=True))
+    def one_rule(rule_id: str) -> RulePageShape:
         """One rule with what it says of whom."""
         found = views.rule(rule_id)
         if found is None:
             raise HTTPException(404, f"There is no rule {rule_id}.")
-        subjects = [{"subject": row.subject.as_dict(), **_verdict(row.verdict)} for row in found.rows]
+        subjects: list[JudgedShape] = [
+            {"subject": row.subject.as_dict(), **_verdict(row.verdict)} for row in found.rows
+        ]
         return {**rule(found.rule), "text": found.text, "asked": found.asked, "subjects": subjects}

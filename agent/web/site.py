@@ -19,6 +19,7 @@ from agent.web.frame import Frame
 from agent.web.status import Status
 from agent.web.views import Views
 
+_PROBES = ["GET", "HEAD"]
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 Metrics = Callable[[str], tuple[bytes, str]]  #: the page and its content type, for an Accept header
 
@@ -54,18 +55,18 @@ def site(
 
 
 def _health(app: FastAPI, status: Callable[[], Status], metrics: Metrics | None) -> None:
-    @app.get("/healthz", include_in_schema=False)
+    @app.api_route("/healthz", methods=_PROBES, include_in_schema=False)
     def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
-    @app.get("/readyz", include_in_schema=False)
+    @app.api_route("/readyz", methods=_PROBES, include_in_schema=False)
     def readyz() -> PlainTextResponse:
         now = status()
         return PlainTextResponse(
             "ready\n" if now.ready else f"not ready: {now.why_not_ready}\n", 200 if now.ready else 503
         )
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.api_route("/metrics", methods=_PROBES, include_in_schema=False)
     def scrape(request: Request) -> Response:
         body, content_type = metrics(request.headers.get("accept", "")) if metrics else (b"", METRICS)
         return Response(body, headers={"Content-Type": content_type})

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import uvicorn
 from starlette.testclient import TestClient
@@ -164,6 +165,32 @@ def test_each_page_has_its_json_twin(client: TestClient) -> None:
     assert client.get("/api/v1/openapi.json").json()["info"]["title"] == "Seamwatch"
 
 
+def test_every_answer_of_the_api_is_what_its_openapi_document_says(client: TestClient) -> None:
+    document = client.get("/api/v1/openapi.json").json()
+    numbers = {"fingerprint": "findings", "number": "seams", "rule_id": "rules"}
+    checked = 0
+    for path, asked in document["paths"].items():
+        if "get" not in asked:
+            continue
+        schema = asked["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        validator = jsonschema_rs.validator_for({**schema, "components": document["components"]})
+        address = path
+        for name, kind in numbers.items():
+            if "{" + name + "}" in path:
+                rows = client.get(f"/api/v1/{kind}").json()
+                address = (
+                    path.replace("{" + name + "}", str(rows[0].get("fingerprint") or rows[0]["id"])) if rows else ""
+                )
+        if address:
+            answer = client.get(address).json()
+            validator.validate(answer)
+            checked += 1
+            with pytest.raises(jsonschema_rs.ValidationError):
+                validator.validate("something else")
+    assert checked >= 6
+    assert {"403", "404", "503"} <= set(document["paths"]["/api/v1/findings/{fingerprint}"]["get"]["responses"])
+
+
 def test_what_is_not_there_is_said_as_a_page_and_as_json(client: TestClient) -> None:
     for address in ("/nowhere", "/findings/0000", "/seams/999999", "/rules/XXX-99"):
         assert client.get(address).status_code == 404
@@ -175,6 +202,18 @@ def test_health_and_metrics(client: TestClient) -> None:
     assert client.get("/healthz").text == "ok\n"
     assert client.get("/readyz").text == "ready\n"
     assert client.get("/metrics").text == "# up\n"
+    assert [client.head(address).status_code for address in ("/healthz", "/readyz", "/metrics")] == [200] * 3
+
+
+def test_a_change_that_is_larger_than_any_is_refused_unread(client: TestClient) -> None:
+    ours = {"Origin": "http://127.0.0.1:8740"}
+    huge = client.post("/api/v1/findings/x/ack", content=b"{" + b" " * 200_000, headers=ours)
+    assert (huge.status_code, "Content-Length" in huge.text) == (413, True)
+    unknown = client.post("/api/v1/findings/x/ack", content=iter([b"{}"]), headers=ours)
+    assert unknown.status_code == 413
+    assert client.post("/api/v1/findings/x/ack", json={}, headers=ours).status_code == 404
+    secure = client.post("/api/v1/findings/x/ack", json={}, headers={"Origin": "https://127.0.0.1:8740"})
+    assert secure.status_code == 403
 
 
 def test_only_loopback_and_the_same_origin_may_change_anything(client: TestClient) -> None:

@@ -1,0 +1,181 @@
+"""The JSON of `/api/v1` as OpenAPI publishes it: what each address answers, field by field."""
+
+from typing import (
+    Any,
+    NotRequired,  # pydantic takes no other before Python 3.12
+)
+
+from typing_extensions import TypedDict
+
+Subject = dict[str, str]  #: kind, name, and the labels of its identity
+
+
+class ClaimShape(TypedDict):
+    """One three-valued statement of a rule."""
+
+    claim: str
+    saw: int | float | str | bool | None
+    fails: str
+    truth: bool | None
+
+
+class SaidShape(TypedDict):
+    """What a person said of a finding."""
+
+    disposition: str
+    owner: str
+    reason: str
+    until: str | None
+
+
+class FindingShape(TypedDict):
+    """A failing verdict that lives over time."""
+
+    rule: str
+    subject: Subject
+    severity: str
+    evidence: str
+    state: str
+    urgency: str
+    opened: str | None
+    resolved: str | None
+    says: str
+    claims: list[ClaimShape]
+    show: dict[str, int | float | str | bool | None]
+    owner: str | None
+    known_at_attach: bool
+    flapping: bool
+    said: SaidShape
+    fingerprint: str
+
+
+class VerdictShape(TypedDict):
+    """What a rule says of a subject."""
+
+    outcome: str
+    says: str
+    why_not: str
+    reason: str | None
+    missing: list[str]
+    learn: list[str]
+    claims: list[ClaimShape]
+
+
+class RuledShape(VerdictShape):
+    """A verdict with its rule."""
+
+    rule: str
+
+
+class JudgedShape(VerdictShape):
+    """A verdict with its subject."""
+
+    subject: Subject
+
+
+class FindingPageShape(FindingShape):
+    """A finding with its evidence and history."""
+
+    verdict: VerdictShape | None
+    history: list[dict[str, Any]]
+    exemplars: list[dict[str, Any]]
+
+
+class SeamShape(TypedDict):
+    """A seam with the sums of its last 24 hours."""
+
+    id: int
+    kind: str
+    source: str
+    target: str
+    paradigm: str
+    state: str
+    first_seen: str | None
+    last_seen: str | None
+    day: dict[str, int]
+    attributes: dict[str, str]
+    findings: list[str]
+
+
+class WindowShape(TypedDict):
+    """One interval of a seam; `values` are in the order of `day`."""
+
+    start: str | None
+    tier: str
+    values: list[int]
+
+
+class SeamPageShape(SeamShape):
+    """A seam with its windows, verdicts and measures."""
+
+    windows: list[WindowShape]
+    p95_ms: float | None
+    verdicts: list[RuledShape]
+    measures: dict[str, list[list[float]]]
+    aliases: list[str]
+
+
+class NowShape(TypedDict):
+    """The estate in one object."""
+
+    headline: str
+    seams: int
+    states: dict[str, int]
+    findings: list[FindingShape]
+
+
+class CauseShape(TypedDict):
+    """Why a rule is blind, by what would cure it."""
+
+    rule: str
+    reason: str
+    learn: str
+    missing: str
+    subjects: int
+    named: list[Subject]
+
+
+class CollectorsShape(TypedDict):
+    """What is seen, refused, dropped, and what cannot be judged."""
+
+    collectors: list[dict[str, Any]]
+    blind: list[CauseShape]
+
+
+class RuleShape(TypedDict):
+    """A rule with its thresholds."""
+
+    id: str
+    name: str
+    title: str
+    pitfall: str
+    severity: str
+    evidence: str
+    stability: str
+    pages: bool
+    thresholds: dict[str, Any]
+    verdicts: NotRequired[dict[str, int]]
+
+
+class RulePageShape(RuleShape):
+    """A rule with what it says of whom: `subjects` are the first, failing ones foremost, of `asked`."""
+
+    text: str
+    asked: int
+    subjects: list[JudgedShape]
+
+
+class ErrorShape(TypedDict):
+    """What went wrong, and what to do."""
+
+    error: str
+    what: str
+
+
+def answers(shape: Any, *, missing: bool = False) -> dict[str, Any]:
+    """The keywords of a route: its answer's schema, and those of its errors. Nothing is checked at run time."""
+    errors = {403: "The request is not from this machine or this origin.", 503: "The store does not answer."}
+    errors |= {404: "There is no such thing."} if missing else {}
+    told: dict[int | str, dict[str, Any]] = {200: {"model": shape}}
+    told |= {code: {"model": ErrorShape, "description": words} for code, words in errors.items()}
+    return {"response_model": None, "responses": told}
