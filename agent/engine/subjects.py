@@ -160,7 +160,7 @@ def seams(estate: Estate) -> Iterable[s.Seam]:
             roots=sums[Column.ROOTS],
             linked=sums[Column.PAIRED] if key.kind == "calls" else sums[Column.LINKED],
             paired=sums[Column.PAIRED],
-            detached=sums[Column.DETACHED] if key.kind == "publishes" or mine else None,
+            detached=sums[Column.DETACHED] if mine else None,
             peer_instrumented=peer,
             keeps_context=_all(consumer.truth("keeps_context") for consumer in mine),
             carries_context=seen.truth("carries_context"),

@@ -13,6 +13,7 @@ from agent.model.columns import I64, U64
 
 _K1, _K2, _K3 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
 _SHIFT = np.uint64(29)
+_FIRST_ROWS = 2_048  #: of a generation; an idle agent holds no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +40,55 @@ class SpanKeys:
 
 
 class Generation:
-    """One open-addressing table of at most `capacity` rows, with int64 payload columns."""
+    """One open-addressing table of at most `capacity` rows, with int64 payload columns; it grows as it fills."""
 
     def __init__(self, capacity: int, width: int, born: float) -> None:
-        places = 1 << (2 * capacity - 1).bit_length()  # a power of two: the mask must reach every place
+        self.capacity, self.size, self.born = capacity, 0, born
+        self._keys = [np.zeros(0, dtype=np.uint64) for _ in range(3)]
+        self.data = np.zeros((0, width), dtype=np.int64)
+        self._grow(min(capacity, _FIRST_ROWS))
+
+    def _grow(self, rows: int) -> None:
+        more = rows - len(self.data)
+        self._keys = [np.concatenate([column, np.zeros(more, np.uint64)]) for column in self._keys]
+        self.data = np.concatenate([self.data, np.zeros((more, self.data.shape[1]), np.int64)])
+        places = 1 << (2 * rows - 1).bit_length()  # a power of two: the mask must reach every place
         self._mask = np.uint64(places - 1)
         self._place = np.full(places, -1, dtype=np.int32)
-        self._keys = [np.zeros(capacity, dtype=np.uint64) for _ in range(3)]
-        self.data = np.zeros((capacity, width), dtype=np.int64)
-        self.size = 0
-        self.born = born
+        held = np.arange(self.size)
+        self._put(held, self.keys(held))
 
     @property
     def room(self) -> int:
         """How many more rows fit."""
-        return len(self.data) - self.size
+        return self.capacity - self.size
 
     def add(self, keys: SpanKeys, rows: I64) -> I64:
         """Add rows (one payload row per key); return their numbers. There must be room."""
         count, base = len(keys), self.size
+        if base + count > len(self.data):
+            self._grow(min(self.capacity, max(base + count, 2 * len(self.data))))
         numbers = np.arange(base, base + count)
         for column, values in zip(self._keys, (keys.hi, keys.lo, keys.span), strict=True):
             column[base : base + count] = values
         self.data[base : base + count] = rows
         self.size += count
+        self._put(numbers, keys)
+        return numbers
+
+    def _put(self, numbers: I64, keys: SpanKeys) -> None:
+        """Give each row the first free place from where its key points to."""
         at = (keys.hashed() & self._mask).astype(np.int64)
-        pending = np.arange(count)
+        pending = np.arange(len(keys))
         mask = int(self._mask)
         while len(pending):
             slots = at[pending]
             free = self._place[slots] < 0
             claimed, places = pending[free], slots[free]
-            self._place[places] = numbers[claimed]
+            self._place[places[::-1]] = numbers[claimed][::-1]  # of equal keys the first row comes first
             lost = claimed[self._place[places] != numbers[claimed]]
             pending = np.concatenate([pending[~free], lost])
             at[pending] = (at[pending] + 1) & mask
-        return numbers
 
     def find(self, keys: SpanKeys) -> I64:
         """The first row of each key, or -1."""

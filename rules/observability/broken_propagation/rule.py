@@ -75,6 +75,7 @@ def _dropped_inside(seam: Seam, cfg: Config) -> Verdict:
     what = "messages" if seam.key.kind == "publishes" else "requests"
     return fails_when(
         OnlyIf("a service with something traced before it", seam.entry_point is not True),
+        OnlyIf("a service that reads messages", seam.detached is not None),
         Need(
             "instrument keeps the context",
             seam.keeps_context,
@@ -83,7 +84,7 @@ def _dropped_inside(seam: Seam, cfg: Config) -> Verdict:
             reason=Reason.INSTRUMENT_CANNOT if seam.keeps_context is False else Reason.NOT_SENT,
             learn="use an instrumentation that keeps the consumer's span active while the handler runs",
         ),
-        Need("spans", seam.count if seam.detached is not None else None, ">=", cfg.least),
+        Need("spans", seam.count, ">=", cfg.least),
         Need(
             "attached spans beside them",
             seam.count - detached,
