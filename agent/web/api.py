@@ -1,15 +1,18 @@
 """The pages' data as JSON under /api/v1, from the same views."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
+import orjson
 from fastapi import APIRouter, HTTPException
+from fastapi.responses import StreamingResponse
 
 from agent.model.facts import Column
 from agent.model.finding import Finding, Signal
 from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
+from agent.store.names import parts
 from agent.store.verdicts import BlindCause
 from agent.web.overview import SeamView
 from agent.web.pages import RANGES, headline
@@ -127,6 +130,15 @@ def rule(found: Rule) -> RuleShape:
     }
 
 
+def _listed(rows: Iterable[SeamShape]) -> Iterator[bytes]:
+    """A JSON list in pieces: thousands of seams are never all objects at once."""
+    head = b"["
+    for part in parts(rows):
+        yield head + b",".join(map(orjson.dumps, part))
+        head = b","
+    yield b"[]" if head == b"[" else b"]"
+
+
 def router(views: Views, status: Callable[[], Status]) -> APIRouter:
     """Every JSON twin."""
     api = APIRouter(prefix="/api/v1")
@@ -175,9 +187,9 @@ def _estate(api: APIRouter, views: Views) -> None:
 
 def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
     @api.get("/seams", **answers(list[SeamShape]))
-    def seams() -> list[SeamShape]:
+    def seams() -> StreamingResponse:
         """Every seam."""
-        return [_seam(view) for view in views.overview().seams]
+        return StreamingResponse(_listed(_seam(view) for view in views.overview().seams), media_type="application/json")
 
     @api.get("/seams/{number}", **answers(SeamPageShape, missing=True))
     def one_seam(number: int, range: str = "3h") -> SeamPageShape:  # noqa: A002  # the address says it so
