@@ -208,8 +208,8 @@ team: []
         "topic:<cluster>/<topic>.",
         'w.yaml, line 18, column 75: components.topic:prod/clicks.timezone is "Europe/Berln", which is no time '
         'zone. Did you mean "Europe/Berlin"?',
-        'w.yaml, line 18, column 99: components.topic:prod/clicks.schedule is "0 2 * *", which is no cron line. '
-        'Write five fields: "0 2 * * *".',
+        'w.yaml, line 18, column 99: components.topic:prod/clicks.schedule is "0 2 * *", which is no cron line: '
+        'it has 4 fields. Write five fields: "0 2 * * *".',
         'w.yaml, line 19, column 17: components.topic:prod/clicks .component is "topic:prod/clicks ", with spaces '
         "around it, invisible characters or over 512. Write the plain name.",
         "w.yaml, line 19, column 51: components.topic:prod/clicks .legal_hold is 1; it takes true or false. Write "
