@@ -1,14 +1,10 @@
 """`seamwatch db`: the store's schema."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import config_option
-
-if TYPE_CHECKING:
-    from agent.config.settings import Settings
+from agent.cli.common import config_option, settings_of
 
 
 @click.group()
@@ -24,7 +20,7 @@ def upgrade(config_path: Path | None) -> int:
     from agent.store.engine import Database
     from agent.store.revisions import newest, upgrade
 
-    database = Database(store_url(_settings_of(config_path)))
+    database = Database(store_url(settings_of(config_path)))
     if database.path is not None:
         database.path.parent.mkdir(parents=True, exist_ok=True)
     upgrade(database)
@@ -41,7 +37,7 @@ def downgrade(revision: str, config_path: Path | None) -> int:
     from agent.store.engine import Database
     from agent.store.revisions import downgrade
 
-    database = Database(store_url(_settings_of(config_path)))
+    database = Database(store_url(settings_of(config_path)))
     downgrade(database, revision)
     click.echo(f"{database.place} is at revision {revision}.")
     return 0
@@ -55,13 +51,7 @@ def status(config_path: Path | None) -> int:
     from agent.store.engine import Database
     from agent.store.revisions import newest, revision
 
-    database = Database(store_url(_settings_of(config_path)))
+    database = Database(store_url(settings_of(config_path)))
     found = revision(database)
     click.echo(f"{database.place} is at revision {found or 'none'}; this version needs {newest()}.")
     return 0 if found == newest() else 3
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)

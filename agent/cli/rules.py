@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.common import config_option, table
+from agent.cli.common import checked_settings, config_option, table
 
 if TYPE_CHECKING:
-    from agent.config.settings import Settings
     from agent.model.rule import Rule
     from agent.model.verdict import Verdict
 
@@ -84,7 +83,7 @@ def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
         wanted = SubjectRef.parse(text)
     except ValueError as problem:
         raise click.UsageError(str(problem)) from problem
-    settings = _settings_of(config_path)
+    settings = checked_settings(config_path)
     store = open_store(store_url(settings), create=False)
     rounds = Rounds(store, [rule], declared_by(settings), thresholds=thresholds(settings))
     judged = rounds.judge(datetime.now(UTC) - settings.rounds.settle)
@@ -115,9 +114,3 @@ def _told(verdict: "Verdict") -> str:
     lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
     lines += [f"  to judge it: {hint}" for hint in verdict.learn]
     return "\n".join(lines)
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)

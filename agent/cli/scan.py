@@ -1,17 +1,16 @@
 """`seamwatch scan`."""
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, config_option, table
+from agent.cli.common import Duration, Instant, config_option, settings_of, table
 
 if TYPE_CHECKING:
     from agent.app.scan import Scan
-    from agent.config.settings import Settings
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -19,7 +18,7 @@ _SEVERITIES = ("critical", "high", "medium", "low")
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--every", type=Duration(), default="60s", show_default=True, help="Virtual time between judgements.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="Take nothing after this time.")
+@click.option("--as-of", type=Instant(), help="Take nothing after this time.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--fail-on", type=click.Choice(_SEVERITIES), help="Exit 1 for an open finding at or above this severity.")
 @click.option("--min-coverage", type=click.FloatRange(0, 1), default=0.0, help="Exit 3 when less can be judged.")
@@ -48,8 +47,8 @@ def scan(
     result = look(
         paths,
         every=every,
-        as_of=as_of.replace(tzinfo=UTC) if as_of else None,
-        settings=_settings_of(config_path),
+        as_of=as_of,
+        settings=settings_of(config_path),
         progress=_progress if sys.stderr.isatty() else None,
     )
     if sys.stderr.isatty():
@@ -92,9 +91,3 @@ def _table(result: "Scan") -> str:
         f"{counts['blind']} cannot be judged."
     )
     return "\n".join(lines)
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)

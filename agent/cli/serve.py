@@ -2,14 +2,10 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, config_option
-
-if TYPE_CHECKING:
-    from agent.config.settings import Settings
+from agent.cli.common import Duration, checked_settings, config_option
 
 
 @click.command()
@@ -30,7 +26,7 @@ def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, ne
     from agent.app.logs import configure
     from agent.app.parts import assemble
 
-    settings = _settings_of(config_path)
+    settings = checked_settings(config_path)
     configure(settings.log.level, settings.log.format)
     parts = assemble(settings)
     sockets = listen(settings, next_free=next_free_port)
@@ -42,9 +38,3 @@ def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, ne
         host, port = sockets[name].getsockname()[:2]
         click.echo(f"{what} on http://{host}:{port}")
     return run(settings, parts, sockets)
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)
