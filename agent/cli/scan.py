@@ -40,10 +40,6 @@ def scan(
 
     from agent.app.scan import scan as look
 
-    missing = [str(path) for path in paths if not path.exists()]
-    if missing:
-        click.echo(f"There is no {', '.join(missing)}. Give files or folders that exist.", err=True)
-        return 3
     result = look(
         paths,
         every=every,
@@ -57,7 +53,9 @@ def scan(
         click.echo(orjson.dumps(result.as_dict(), option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(_table(result))
-    if not result.readable:
+    for problem in result.problems:
+        click.echo(str(problem), err=True)
+    if not result.inputs.readable:
         click.echo("None of the inputs could be read.", err=True)
         return 3
     if result.coverage < min_coverage:
@@ -75,8 +73,8 @@ def _table(result: "Scan") -> str:
     shown = result.as_dict()
     lines = []
     for source in shown["inputs"]:
-        if source["rejected"]:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in source["reasons"].items())
+        if source["rejected"] and source["format"] != "workflow":  # whose mistakes are told one by one
+            reasons = ", ".join(f"{reason} ({count:,})" for reason, count in source["reasons"].items())
             lines.append(f"not taken: {source['path']}: {reasons}")
     findings = [
         [finding["severity"], finding["rule"], finding["state"], finding["says"]] for finding in shown["findings"]
