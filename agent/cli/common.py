@@ -1,19 +1,24 @@
-"""What several commands share: the configuration option, durations, times, tables."""
+"""What several commands share: the configuration option, paths, durations, times, tables.
 
+Nothing heavy is imported here, nor compiled: `--help` of every command waits for it.
+"""
+
+import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.config.settings import Settings
 
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(s|m|h|d)?", re.ASCII)
+_DURATION = r"(\d{1,12}(?:\.\d{1,9})?)(s|m|h|d)?"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d))?", re.ASCII)
+_RFC3339 = r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d))?"
 _YEARS = range(1970, 2262)  #: nanoseconds since 1970 fit 63 bits
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=400)
 
@@ -30,7 +35,7 @@ class Duration(click.ParamType[timedelta]):
         """Read one."""
         if isinstance(value, timedelta):
             return value
-        match = _DURATION.fullmatch(str(value))
+        match = re.fullmatch(_DURATION, str(value), re.ASCII)
         if not match:
             self.fail(f"{value!r} is no duration. Write 60s, 5m, 2h or 7d.", param, ctx)
         seconds = float(match[1]) * _UNITS[match[2]]
@@ -38,6 +43,16 @@ class Duration(click.ParamType[timedelta]):
             bounds = f"{_written(self._least)} to {_written(self._most)}"
             self.fail(f"{value!r} is too {'short' if seconds < 1 else 'long'}. It takes {bounds}.", param, ctx)
         return timedelta(seconds=seconds)
+
+
+class Location(click.Path):
+    """A path, as pathlib's: which is loaded only where a path is given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read one."""
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 class Instant(click.ParamType[datetime]):
@@ -51,7 +66,7 @@ class Instant(click.ParamType[datetime]):
             return value
         try:
             text = str(value).strip()
-            found = datetime.fromisoformat(text.upper()) if _RFC3339.fullmatch(text) else None
+            found = datetime.fromisoformat(text.upper()) if re.fullmatch(_RFC3339, text, re.ASCII) else None
             at = found.astimezone(UTC) if found and found.tzinfo else found.replace(tzinfo=UTC) if found else None
         except (ValueError, OverflowError):
             at = None
@@ -68,20 +83,20 @@ def _written(period: timedelta) -> str:
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--config FILE`."""
-    kind = click.Path(dir_okay=False, path_type=Path)
+    kind = Location(dir_okay=False)
     return click.option("--config", "config_path", type=kind, help="Configuration [default: seamwatch.yaml if there].")(
         function
     )
 
 
-def settings_of(config_path: Path | None) -> "Settings":
+def settings_of(config_path: "Path | None") -> "Settings":
     """The settings in force; raise ConfigError with every mistake."""
     from agent.app.wiring import settings_of as load
 
     return load(config_path)
 
 
-def checked_settings(config_path: Path | None) -> "Settings":
+def checked_settings(config_path: "Path | None") -> "Settings":
     """The settings in force; raise ConfigError with every mistake of them and of what they lead to."""
     from agent.app.wiring import checked_settings as load
 

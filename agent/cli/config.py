@@ -1,10 +1,13 @@
 """`seamwatch config` and `seamwatch schema`."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.common import checked_settings, config_option, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group()
@@ -15,7 +18,7 @@ def config() -> None:
 @config.command()
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 @config_option
-def show(origin: bool, config_path: Path | None) -> int:
+def show(origin: bool, config_path: "Path | None") -> int:
     """Every setting with its value; secrets are never shown."""
     rows = [[key, value, str(origin_of)] for key, value, origin_of in checked_settings(config_path).listing()]
     if origin:

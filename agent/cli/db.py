@@ -1,10 +1,13 @@
 """`seamwatch db`: the store's schema."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.common import config_option, settings_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group()
@@ -14,7 +17,7 @@ def db() -> None:
 
 @db.command()
 @config_option
-def upgrade(config_path: Path | None) -> int:
+def upgrade(config_path: "Path | None") -> int:
     """Bring the store to this version's schema."""
     from agent.app.parts import store_url
     from agent.store.engine import Database
@@ -31,7 +34,7 @@ def upgrade(config_path: Path | None) -> int:
 @db.command()
 @click.argument("revision")
 @config_option
-def downgrade(revision: str, config_path: Path | None) -> int:
+def downgrade(revision: str, config_path: "Path | None") -> int:
     """Take the store back to a revision (`base` for none). What newer revisions added is lost."""
     from agent.app.parts import store_url
     from agent.store.engine import Database
@@ -45,7 +48,7 @@ def downgrade(revision: str, config_path: Path | None) -> int:
 
 @db.command()
 @config_option
-def status(config_path: Path | None) -> int:
+def status(config_path: "Path | None") -> int:
     """Show the store's revision beside the one that this version needs; exit 3 when they differ."""
     from agent.app.parts import store_url
     from agent.store.engine import Database

@@ -1,5 +1,6 @@
 """Finds a command, runs it, and tells errors in one line each. Never leaves with 1: that is a scan's, for findings."""
 
+import gc
 import importlib
 import os
 import signal
@@ -13,6 +14,7 @@ from agent.cli import COMMANDS
 
 EXIT_USAGE, EXIT_BLIND, EXIT_STOPPED = 2, 3, 130
 DEBUG = "SEAMWATCH_DEBUG"
+_COLUMNS = 80
 Command = Callable[[list[str]], object]
 
 
@@ -47,8 +49,18 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
 
 def _command(name: str) -> Command:
     command: click.Command = getattr(importlib.import_module(COMMANDS[name][0]), name)
-    command.context_settings = {"help_option_names": ["-h", "--help"]}
+    command.context_settings = {"help_option_names": ["-h", "--help"], "terminal_width": _width()}
+    gc.enable()
     return lambda words: command.main(args=words, prog_name=f"seamwatch {name}", standalone_mode=False)
+
+
+def _width() -> int:
+    """Columns of a help page; asked here, because Click loads half of shutil for it."""
+    try:
+        columns = os.get_terminal_size().columns
+    except (OSError, ValueError):
+        columns = _COLUMNS
+    return max(min(columns, _COLUMNS) - 2, 50)
 
 
 def _hint(name: str) -> str:

@@ -1,11 +1,14 @@
 """`seamwatch finding`: what a person says of a finding."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.common import SHORTEST, Duration, config_option, settings_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _YEAR = timedelta(days=366)
 
@@ -16,7 +19,7 @@ def finding() -> None:
 
 
 def _say(
-    config_path: Path | None, fingerprint: str, word: str, *, owner: str, reason: str = "", until: str = ""
+    config_path: "Path | None", fingerprint: str, word: str, *, owner: str, reason: str = "", until: str = ""
 ) -> int:
     from agent.app.parts import store_url
     from agent.model.saying import check
@@ -45,7 +48,7 @@ _REASON = click.option("--reason", required=True, help="Why.")
 @click.argument("fingerprint")
 @click.option("--owner", default="", help="Who takes it.")
 @config_option
-def ack(fingerprint: str, owner: str, config_path: Path | None) -> int:
+def ack(fingerprint: str, owner: str, config_path: "Path | None") -> int:
     """Somebody is on it."""
     return _say(config_path, fingerprint, "ack", owner=owner)
 
@@ -56,7 +59,7 @@ def ack(fingerprint: str, owner: str, config_path: Path | None) -> int:
 @_REASON
 @click.option("--owner", default="", help="Who says so.")
 @config_option
-def silence(fingerprint: str, period: timedelta, reason: str, owner: str, config_path: Path | None) -> int:
+def silence(fingerprint: str, period: timedelta, reason: str, owner: str, config_path: "Path | None") -> int:
     """Say nothing of it for a while."""
     until = (datetime.now(UTC) + period).isoformat()
     return _say(config_path, fingerprint, "silence", owner=owner, reason=reason, until=until)
@@ -67,7 +70,7 @@ def silence(fingerprint: str, period: timedelta, reason: str, owner: str, config
 @_REASON
 @click.option("--owner", default="", help="Who says so.")
 @config_option
-def dispute(fingerprint: str, reason: str, owner: str, config_path: Path | None) -> int:
+def dispute(fingerprint: str, reason: str, owner: str, config_path: "Path | None") -> int:
     """It is wrong: say why, so that the rule can learn."""
     return _say(config_path, fingerprint, "dispute", owner=owner, reason=reason)
 
@@ -78,6 +81,6 @@ def dispute(fingerprint: str, reason: str, owner: str, config_path: Path | None)
 @_REASON
 @click.option("--until", required=True, metavar="DAY", help="When the waiver ends, such as 2027-01-31.")
 @config_option
-def waive(fingerprint: str, owner: str, reason: str, until: str, config_path: Path | None) -> int:
+def waive(fingerprint: str, owner: str, reason: str, until: str, config_path: "Path | None") -> int:
     """Accept it, with an owner, a reason and an end. It stays visible and counted."""
     return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=until)

@@ -2,7 +2,6 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +9,8 @@ import click
 from agent.cli.common import checked_settings, config_option, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.model.rule import Rule
     from agent.model.verdict import Verdict
 
@@ -57,7 +58,7 @@ def rules(as_json: bool) -> int:
 @click.argument("rule_id", metavar="RULE")
 @click.argument("subject", required=False, metavar="[KIND:NAME[,label=value...]]")
 @config_option
-def explain(rule_id: str, subject: str | None, config_path: Path | None) -> int:
+def explain(rule_id: str, subject: str | None, config_path: "Path | None") -> int:
     """What a rule looks for; with a subject, what it says of it now, and why."""
     from agent.app.wiring import catalogue
     from agent.engine.catalogue import readme
@@ -72,7 +73,7 @@ def explain(rule_id: str, subject: str | None, config_path: Path | None) -> int:
     return _explained(rule, subject, config_path)
 
 
-def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
+def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
     from agent.app.parts import store_url
     from agent.app.wiring import declared_by, thresholds
     from agent.engine.round import Rounds

@@ -2,21 +2,22 @@
 
 import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, Instant, config_option, settings_of, table
+from agent.cli.common import Duration, Instant, Location, config_option, settings_of, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.app.scan import Scan
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=Location())
 @click.option("--every", type=Duration(), default="60s", show_default=True, help="Virtual time between judgements.")
 @click.option("--as-of", type=Instant(), help="Take nothing after this time.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -24,13 +25,13 @@ _SEVERITIES = ("critical", "high", "medium", "low")
 @click.option("--min-coverage", type=click.FloatRange(0, 1), default=0.0, help="Exit 3 when less can be judged.")
 @config_option
 def scan(
-    paths: tuple[Path, ...],
+    paths: "tuple[Path, ...]",
     every: timedelta,
     as_of: datetime | None,
     output: str,
     fail_on: str | None,
     min_coverage: float,
-    config_path: Path | None,
+    config_path: "Path | None",
 ) -> int:
     """Judge captures in virtual time: OTLP requests, recordings, workflow files; files or folders.
 

@@ -1,11 +1,14 @@
 """`seamwatch run`."""
 
 from datetime import timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, checked_settings, config_option
+from agent.cli.common import Duration, Location, checked_settings, config_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -13,14 +16,14 @@ from agent.cli.common import Duration, checked_settings, config_option
 @click.option(
     "--replay",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=Location(exists=True),
     help="First take captures in, in virtual time.",
 )
 @click.option(
     "--every", type=Duration(), default="60s", show_default=True, help="Virtual time between judgements of a replay."
 )
 @click.option("--next-free-port", is_flag=True, help="Take the next free port where one is in use.")
-def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, next_free_port: bool) -> int:
+def run(config_path: "Path | None", replay: "tuple[Path, ...]", every: timedelta, next_free_port: bool) -> int:
     """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly."""
     from agent.app.agent import listen, run
     from agent.app.logs import configure
