@@ -12,13 +12,12 @@ from agent.app.parts import Parts
 from agent.app.replay import Replay
 from agent.app.wiring import catalogue, declared_in, decoder, thresholds
 from agent.engine.round import Rounds
-from agent.ingest.aggregator import Aggregator
 
 
 def replay(parts: Parts, paths: Sequence[Path], every: timedelta) -> None:
     """Take captures in through an aggregator and rounds of their own, in virtual time, into the agent's store."""
     spans = decoder(parts.settings)
-    inputs = find(paths, spans)
+    inputs = find(paths)
     if inputs.workflows:
         parts.declared = declared_in(inputs.workflows)
     rounds = Rounds(parts.store, catalogue(), parts.declared, thresholds=thresholds(parts.settings))
@@ -28,8 +27,8 @@ def replay(parts: Parts, paths: Sequence[Path], every: timedelta) -> None:
         if shown:
             click.echo(f"\r\033[KReplaying {at:%a %H:%M} · {count:,}", nl=False, err=True)
 
-    one = Replay(Aggregator(spans.shapes), parts.store, rounds, every=every, progress=progress)
-    one.run(inputs.happened(spans))
+    one = Replay(spans, parts.store, rounds, every=every, progress=progress)
+    one.run(inputs.happened())
     one.flush()
     if shown:
         click.echo("\r\033[K", nl=False, err=True)

@@ -1,25 +1,29 @@
 """Files as inputs: each recognised by its content, read as a stream of things that happened at a time."""
 
-import gzip
 import heapq
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from agent.config.workflow import looks_like_workflow
+from agent.app.recognise import MOST_BYTES, NO_TIME, READ, Kind, latest, not_yet, recognise, whole
 from agent.model.columns import SpanColumns
 from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
+from collectors.otlp.json import parse as parse_json
 from collectors.otlp.receiver import REJECTED
-from collectors.otlp.signals import signal_of
-from collectors.recording.reader import Reader, Reading, looks_like_recording
+from collectors.recording.lines import Lines
+from collectors.recording.reader import Reader, Reading
 
-MOST_BYTES = 64 << 20  #: of one file that is read whole
+_SKIPPED = ("index.jsonl", "README.md", "LICENSE")
+_BOM = b"\xef\xbb\xbf"
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -30,6 +34,7 @@ class Input:
     format: str = "unknown"
     facts: int = 0
     rejected: int = 0
+    taken: int = 0  #: lines or requests that could be read, facts or not
     reasons: Counter[str] = field(default_factory=Counter)
 
     def reject(self, reason: str, count: int = 1) -> None:
@@ -38,13 +43,50 @@ class Input:
         self.reasons[reason] += count
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One OTLP request. It is decoded when its time has come, so that no decoder knows a shape before it is due."""
+
+    source: Input
+    read: Callable[[], bytes]  #: the request as it was sent
+
+    def columns(self, decoder: Decoder) -> SpanColumns | None:
+        """The request's spans; None where it cannot be read, which is counted."""
+        try:
+            body = self.read()
+            columns = decoder.decode_json(body) if body.lstrip()[:1] == b"{" else decoder.decode(body)
+        except (MalformedError, JsonError):
+            self.source.reject("not recognised")
+            return None
+        except (OSError, EOFError, zlib.error) as problem:
+            self.source.reject(f"cannot be read ({problem})")
+            return None
+        bad = {reason: columns.dropped[reason] for reason in REJECTED if reason in columns.dropped}
+        for reason, count in bad.items():
+            self.source.reject(reason, count)
+        self.source.facts += columns.received - sum(bad.values())
+        self.source.taken += 1
+        return columns
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Happened:
     """One request or one look at a cluster, at the time it arrived."""
 
     at: datetime
     order: int
-    what: SpanColumns | Reading = field(compare=False)
+    what: Sent | Reading = field(compare=False)
+
+
+Stream = Iterator[Happened]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to be read; nothing of it is open or held before its first time."""
+
+    first: datetime
+    open: Callable[[], Stream]
 
 
 @dataclass(slots=True)
@@ -53,87 +95,93 @@ class Inputs:
 
     files: list[Input] = field(default_factory=list)
     workflows: list[tuple[str, str]] = field(default_factory=list)
-    _requests: list[tuple[datetime, int, Path, Input]] = field(default_factory=list)
-    _recordings: list[tuple[Path, Input]] = field(default_factory=list)
+    _streams: list[_File] = field(default_factory=list)
+    _seen: set[Path] = field(default_factory=set)
 
     @property
-    def size(self) -> int:
-        """How many requests and recordings there are."""
-        return len(self._requests) + len(self._recordings)
+    def readable(self) -> bool:
+        """At least one input could be read, or would have been; known once everything has happened."""
+        return any(source.taken or (source.format in READ and not source.rejected) for source in self.files)
 
-    def happened(self, decoder: Decoder) -> Iterator[Happened]:
-        """Everything in the order of arrival; one item at a time is in memory."""
-        streams = [_requests(sorted(self._requests, key=lambda item: item[:2]), decoder)]
-        streams += [_recording(path, source) for path, source in self._recordings]
-        yield from heapq.merge(*streams)
+    def happened(self) -> Stream:
+        """Everything in the order of arrival; one item of each file that is due is in memory."""
+        waiting = sorted(self._streams, key=lambda file: file.first, reverse=True)
+        due: list[tuple[Happened, int, Stream]] = []
+        opened = 0
+        while waiting or due:
+            while waiting and (not due or waiting[-1].first <= due[0][0].at):
+                opened += 1
+                _push(due, opened, waiting.pop().open())
+            if due:
+                happened, number, stream = heapq.heappop(due)
+                yield happened
+                _push(due, number, stream)
 
-    def take(self, path: Path, decoder: Decoder, arrived: datetime | None = None) -> None:
+    def take(self, path: Path, arrived: datetime | None = None) -> None:
         """Recognise one file."""
+        known = path.resolve()
+        if known in self._seen:
+            return
+        self._seen.add(known)
         source = Input(str(path))
         try:
-            head = _head(path)
-            if head is None:
+            kind = recognise(path)
+            if kind is None:
                 return
             self.files.append(source)
-            self._recognise(path, head, source, decoder, arrived)
+            self._keep(path, source, kind, arrived)
         except (OSError, EOFError, zlib.error) as problem:
             if source not in self.files:
                 self.files.append(source)
-            source.reject(f"cannot be read ({problem})")
+            source.reject(f"cannot be read ({getattr(problem, 'strerror', None) or problem})")
 
-    def _recognise(self, path: Path, head: bytes, source: Input, decoder: Decoder, arrived: datetime | None) -> None:
-        first = head.split(b"\n", 1)[0]
-        if path.suffix in (".yaml", ".yml"):
-            self._workflow(path, source)
-        elif looks_like_recording(first):
-            source.format = "recording"
-            self._recordings.append((path, source))
-        else:
-            self._otlp(path, source, decoder, arrived)
+    def _keep(self, path: Path, source: Input, kind: Kind, arrived: datetime | None) -> None:
+        source.format = kind.format
+        if kind.refused:
+            source.reject(kind.refused, kind.count)
+        elif kind.format == "workflow":
+            source.facts = source.taken = 1
+            self.workflows.append((source.path, path.read_text("utf-8", "replace")))
+        elif kind.format == "recording":
+            self._streams.append(_File(kind.first or _ALWAYS, lambda: _recording(path, source)))
+        elif kind.by_line:
+            self._streams.append(_File(arrived or kind.first or _ALWAYS, lambda: _lines(path, source, arrived)))
+        elif (at := arrived or kind.first) is not None:
+            sent = Happened(at, len(self._streams), Sent(source, lambda: _request(path)))
+            self._streams.append(_File(at, lambda: iter([sent])))
 
-    def _workflow(self, path: Path, source: Input) -> None:
-        text = path.read_text("utf-8", "replace")
-        if looks_like_workflow(text):
-            source.format, source.facts = "workflow", 1
-            self.workflows.append((str(path), text))
-        else:
-            source.reject("no workflow file")
-
-    def _otlp(self, path: Path, source: Input, decoder: Decoder, arrived: datetime | None) -> None:
-        body = _body(path, source)
-        if body is None:
-            return
-        signal = signal_of(body)
-        if signal in ("metrics", "logs"):
-            source.format = f"otlp-{signal}"
-            source.reject(f"{signal} are not read yet")
-            return
-        columns = _decoded(body, source, decoder)
-        if columns is None:
-            return
-        good = columns.received - sum(columns.dropped.get(reason, 0) for reason in REJECTED)
-        if not good:
-            source.reject("not recognised", max(1, columns.received))
-            return
-        source.format = "otlp-traces"
-        latest = int(columns.end.max()) if len(columns) else 0
-        at = arrived or datetime.fromtimestamp(latest / 1e9, tz=UTC)
-        self._requests.append((at, len(self._requests), path, source))
+    def missing(self, path: Path) -> None:
+        """Count a path that is not there."""
+        source = Input(str(path))
+        source.reject("does not exist")
+        self.files.append(source)
 
 
-def find(paths: Sequence[Path], decoder: Decoder) -> Inputs:
+def _push(due: list[tuple[Happened, int, Stream]], number: int, stream: Stream) -> None:
+    happened = next(stream, None)
+    if happened is not None:
+        heapq.heappush(due, (happened, number, stream))
+
+
+def find(paths: Sequence[Path]) -> Inputs:
     """Everything below some files and folders; a folder's `index.jsonl` gives the times of arrival."""
     inputs = Inputs()
     for path in paths:
-        folders = sorted({file.parent for file in path.rglob("*") if file.is_file()}) if path.is_dir() else []
-        for folder in folders:
-            arrivals = _index(folder / "index.jsonl")
-            for file in sorted(entry for entry in folder.iterdir() if entry.is_file()):
-                if file.name not in ("index.jsonl", "README.md", "LICENSE") and not file.name.startswith("."):
-                    inputs.take(file, decoder, arrivals.get(file.name))
-        if not path.is_dir():
-            inputs.take(path, decoder, _index(path.parent / "index.jsonl").get(path.name))
+        if path.is_dir():
+            for folder in sorted({file.parent for file in path.rglob("*") if file.is_file()}):
+                _folder(inputs, folder)
+        elif path.exists():
+            inputs.take(path, _index(path.parent / "index.jsonl").get(path.name))
+        else:
+            inputs.missing(path)
     return inputs
+
+
+def _folder(inputs: Inputs, folder: Path) -> None:
+    arrivals = _index(folder / "index.jsonl")
+    for file in sorted(entry for entry in folder.iterdir() if entry.is_file()):
+        if file.name not in _SKIPPED and not file.name.startswith("."):
+            inputs.take(file, arrivals.get(file.name))
 
 
 def _index(path: Path) -> dict[str, datetime]:
@@ -150,56 +198,57 @@ def _index(path: Path) -> dict[str, datetime]:
     return found
 
 
-def _head(path: Path) -> bytes | None:
-    """The first bytes of a file, inflated; None for an empty one."""
-    with path.open("rb") as file:
-        magic = file.read(2)
-    with gzip.open(path) if magic == b"\x1f\x8b" else path.open("rb") as file:
-        return file.read(65_536) or None
-
-
-def _whole(path: Path) -> bytes:
-    with path.open("rb") as file:
-        magic = file.read(2)
-    with gzip.open(path) if magic == b"\x1f\x8b" else path.open("rb") as file:
-        return file.read(MOST_BYTES + 1)
-
-
-def _body(path: Path, source: Input) -> bytes | None:
-    body = _whole(path)
+def _request(path: Path) -> bytes:
+    body = whole(path).removeprefix(_BOM)
     if len(body) > MOST_BYTES:
-        source.reject(f"over {MOST_BYTES >> 20} MiB")
-        return None
+        raise JsonError
     return body
 
 
-def _decoded(body: bytes, source: Input, decoder: Decoder) -> SpanColumns | None:
-    try:
-        return decoder.decode_json(body) if body.lstrip()[:1] == b"{" else decoder.decode(body)
-    except (MalformedError, JsonError):
-        source.reject("not recognised")
-        return None
-
-
-def _requests(entries: list[tuple[datetime, int, Path, Input]], decoder: Decoder) -> Iterator[Happened]:
-    for at, order, path, source in entries:
-        body = _body(path, source)
-        columns = None if body is None else _decoded(body, source, decoder)
-        if columns is None:
+def _lines(path: Path, source: Input, arrived: datetime | None) -> Stream:
+    """One request a line, as the Collector's file exporter writes them; each arrives when its last span has ended."""
+    now = arrived
+    lines = Lines(path)
+    for number, line in enumerate(lines.every()):
+        text = line.removeprefix(_BOM).strip()
+        request = _one(text, source) if text else None
+        if request is None:
             continue
-        rejected = {reason: columns.dropped[reason] for reason in REJECTED if reason in columns.dropped}
-        source.facts += columns.received - sum(rejected.values())
-        for reason, count in rejected.items():
-            source.reject(reason, count)
-        yield Happened(at, order, columns)
+        at = arrived or latest(request)
+        now = max(at, now) if at and now else at or now
+        if now is not None:
+            yield Happened(now, number, Sent(source, partial(bytes, text)))
+        elif len(request.resource_spans):
+            source.reject(NO_TIME)
+        else:
+            source.taken += 1  # it is read, and says nothing
+    if lines.broken:
+        source.reject("gzip is broken or cut off")
 
 
-def _recording(path: Path, source: Input) -> Iterator[Happened]:
+def _one(line: bytes, source: Input) -> Any:
+    try:
+        request, _ = parse_json(line)
+    except JsonError:
+        source.reject("line is no OTLP request")
+        return None
+    for key, name in ((b'"resourceMetrics"', "metrics"), (b'"resourceLogs"', "logs")):
+        if not len(request.resource_spans) and key in line:
+            source.reject(not_yet(name))
+            return None
+    return request
+
+
+def _recording(path: Path, source: Input) -> Stream:
     reader = Reader()
-    latest: datetime | None = None
-    for number, reading in enumerate(reader.read_file(path)):
-        latest = reading.at if latest is None else max(latest, reading.at)
-        yield Happened(latest, number, reading)
+    now: datetime | None = None
+    try:
+        for number, reading in enumerate(reader.read_file(path)):
+            now = reading.at if now is None else max(now, reading.at)
+            source.taken += 1
+            yield Happened(now, number, reading)
+    except OSError as problem:
+        source.reject(f"cannot be read ({problem.strerror or problem})")
     source.facts += reader.facts
     for reason, count in reader.tally.rejected.items():
         source.reject(reason, count)

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.app.inputs import Happened
+from agent.app.inputs import Happened, Sent
 from agent.engine.round import Outcomes, Rounds
 from agent.ingest.aggregator import Aggregator
-from agent.model.columns import SpanColumns
 from agent.model.facts import Alias, Run, Sample, Setting, Sighting
 from agent.model.flush import Counted
 from agent.store.store import Store
+from collectors.otlp.decode import Decoder
 from collectors.recording.reader import Reading
 
 STRETCH = timedelta(hours=48)
@@ -20,11 +20,14 @@ Progress = Callable[[datetime, int], None]
 
 
 class Replay:
-    """Feeds one aggregator and one store in virtual time."""
+    """Feeds one aggregator and one store in virtual time.
+
+    Each has a decoder of its own: what another has decoded, later in time or in another stretch, it cannot know.
+    """
 
     def __init__(
         self,
-        aggregator: Aggregator,
+        decoder: Decoder,
         store: Store,
         rounds: Rounds,
         *,
@@ -32,7 +35,8 @@ class Replay:
         writer: str = "replay",
         progress: Progress | None = None,
     ) -> None:
-        self._aggregator, self._store, self._rounds = aggregator, store, rounds
+        self._decoder, self._store, self._rounds = decoder, store, rounds
+        self._aggregator = Aggregator(decoder.shapes)
         self._every, self._writer = every, writer
         self._progress = progress or (lambda _at, _count: None)
         self._sequence = store.ensure_writer(writer)
@@ -67,10 +71,10 @@ class Replay:
 
     def _take(self, one: Happened) -> None:
         self.count += 1
-        if isinstance(one.what, SpanColumns):
-            self._aggregator.take(self._aggregator.fold(one.what, one.at))
-        else:
+        if not isinstance(one.what, Sent):
             self._keep(one.what, one.at)
+        elif (columns := one.what.columns(self._decoder)) is not None:
+            self._aggregator.take(self._aggregator.fold(columns, one.at))
 
     def _keep(self, reading: Reading, at: datetime) -> None:
         by_kind: dict[type, list[Any]] = {}

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from agent.app.inputs import Input, Inputs, find
+from agent.app.inputs import Inputs, find
 from agent.app.replay import Progress, Replay, stretches
-from agent.app.wiring import catalogue, declared_in, decoder, thresholds
+from agent.app.wiring import catalogue, decoder, thresholds
+from agent.config.problem import Problem
 from agent.config.settings import Settings
+from agent.config.workflow import declare
 from agent.engine.round import Outcomes, Rounds
-from agent.ingest.aggregator import Aggregator
 from agent.model.facts import Column
 from agent.model.finding import Finding, Signal
 from agent.model.seam import SeamKey
@@ -28,16 +29,12 @@ class Scan:
     """The result of a scan."""
 
     inputs: Inputs
+    problems: tuple[Problem, ...] = ()  #: of workflow files; such a file is left out as a whole
     start: datetime | None = None
     end: datetime | None = None
     seams: dict[SeamKey, Counter[str]] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     last: Outcomes | None = None
-
-    @property
-    def readable(self) -> bool:
-        """At least one input could be read."""
-        return bool(self.inputs.size or self.inputs.workflows)
 
     @property
     def coverage(self) -> float:
@@ -94,11 +91,6 @@ class Scan:
         ]
 
 
-def _input(source: Input) -> dict[str, Any]:
-    counts = {"facts": source.facts, "rejected": source.rejected, "reasons": dict(source.reasons)}
-    return {"path": source.path, "format": source.format, **counts}
-
-
 def _time(at: datetime | None) -> str | None:
     return at.isoformat().replace("+00:00", "Z") if at else None
 
@@ -134,22 +126,22 @@ def scan(
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Scan:
-    """Judge everything below some paths; raise ConfigError for a workflow file with mistakes."""
-    spans = decoder(settings)
-    inputs = find(paths, spans)
-    declared = declared_in(inputs.workflows)
-    result = Scan(inputs)
+    """Judge everything below some paths; what cannot be read is counted, and the rest judged."""
+    inputs = find(paths)
+    declared, problems = declare(inputs.workflows)
+    _left_out(inputs, problems)
+    result = Scan(inputs, problems)
     with tempfile.TemporaryDirectory(prefix="seamwatch-scan-") as folder:
         one: Replay | None = None
         store: Store | None = None
-        for fresh, happened in stretches(inputs.happened(spans)):
+        for fresh, happened in stretches(inputs.happened()):
             if as_of is not None and happened.at > as_of:
                 break
             if fresh:
                 _finish(result, one, store)
                 store = open_store(f"sqlite:///{Path(folder) / f'{happened.at.timestamp():.0f}.db'}")
                 rounds = Rounds(store, catalogue(), declared, thresholds=thresholds(settings))
-                one = Replay(Aggregator(spans.shapes), store, rounds, every=every, progress=progress)
+                one = Replay(decoder(settings), store, rounds, every=every, progress=progress)
             if one is not None:
                 one.run([happened])
         if one is None and declared.loaded:
@@ -163,6 +155,15 @@ def scan(
         else:
             _finish(result, one, store)
     return result
+
+
+def _left_out(inputs: Inputs, problems: Sequence[Problem]) -> None:
+    """Count what is wrong with workflow files."""
+    files = {source.path: source for source in inputs.files if source.format == "workflow"}
+    for problem in problems:
+        source = files[problem.file]
+        source.facts = source.taken = 0
+        source.reject(str(problem).removeprefix(f"{problem.file}, ").removeprefix(f"{problem.file}: "))
 
 
 def _finish(result: Scan, one: Replay | None, store: Store | None) -> None:

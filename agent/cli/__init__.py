@@ -1,5 +1,6 @@
 """Words on the command line. This file imports next to nothing: `--help` must answer at once."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -43,6 +44,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
         sys.stdout.write(f"seamwatch {__version__}\n")
         sys.exit(0)
+    gc.disable()  # nothing of what is imported is garbage; looking for some is a tenth of `--help`
     from agent.cli.dispatch import run
 
     run(words)

@@ -1,38 +1,106 @@
-"""What several commands share: the configuration option, durations, tables."""
+"""What several commands share: the configuration option, paths, durations, times, tables.
 
+Nothing heavy is imported here, nor compiled: `--help` of every command waits for it.
+"""
+
+import os
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h|d)?$")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agent.config.settings import Settings
+
+_DURATION = r"(\d{1,12}(?:\.\d{1,9})?)(s|m|h|d)?"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
+_RFC3339 = r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d))?"
+_YEARS = range(1970, 2262)  #: nanoseconds since 1970 fit 63 bits
+SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=400)
 
 
 class Duration(click.ParamType[timedelta]):
-    """`60s`, `5m`, `2h`, `7d` or seconds."""
+    """`60s`, `5m`, `2h`, `7d` or seconds, within bounds."""
 
     name = "duration"
+
+    def __init__(self, least: timedelta = SHORTEST, most: timedelta = LONGEST) -> None:
+        self._least, self._most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Read one."""
         if isinstance(value, timedelta):
             return value
-        match = _DURATION.match(str(value))
-        if not match or not float(match[1]):
+        match = re.fullmatch(_DURATION, str(value), re.ASCII)
+        if not match:
             self.fail(f"{value!r} is no duration. Write 60s, 5m, 2h or 7d.", param, ctx)
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        seconds = float(match[1]) * _UNITS[match[2]]
+        if not self._least.total_seconds() <= seconds <= self._most.total_seconds():
+            bounds = f"{_written(self._least)} to {_written(self._most)}"
+            self.fail(f"{value!r} is too {'short' if seconds < 1 else 'long'}. It takes {bounds}.", param, ctx)
+        return timedelta(seconds=seconds)
+
+
+class Location(click.Path):
+    """A path, as pathlib's: which is loaded only where a path is given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read one."""
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+class Instant(click.ParamType[datetime]):
+    """A day, or a time as RFC 3339 writes it."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read one, in UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            text = str(value).strip()
+            found = datetime.fromisoformat(text.upper()) if re.fullmatch(_RFC3339, text, re.ASCII) else None
+            at = found.astimezone(UTC) if found and found.tzinfo else found.replace(tzinfo=UTC) if found else None
+        except (ValueError, OverflowError):
+            at = None
+        if at is None or at.year not in _YEARS:
+            self.fail(
+                f"{value!r} is no time. Write 2026-11-24, 2026-11-24T20:00:00Z or ...T21:00:00+01:00.", param, ctx
+            )
+        return at
+
+
+def _written(period: timedelta) -> str:
+    return f"{period.days}d" if period.days else f"{period.seconds}s"
 
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--config FILE`."""
-    kind = click.Path(dir_okay=False, path_type=Path)
+    kind = Location(dir_okay=False)
     return click.option("--config", "config_path", type=kind, help="Configuration [default: seamwatch.yaml if there].")(
         function
     )
+
+
+def settings_of(config_path: "Path | None") -> "Settings":
+    """The settings in force; raise ConfigError with every mistake."""
+    from agent.app.wiring import settings_of as load
+
+    return load(config_path)
+
+
+def checked_settings(config_path: "Path | None") -> "Settings":
+    """The settings in force; raise ConfigError with every mistake of them and of what they lead to."""
+    from agent.app.wiring import checked_settings as load
+
+    return load(config_path)
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:

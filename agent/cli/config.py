@@ -1,14 +1,13 @@
 """`seamwatch config` and `seamwatch schema`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import config_option, table
+from agent.cli.common import checked_settings, config_option, table
 
 if TYPE_CHECKING:
-    from agent.config.settings import Settings
+    from pathlib import Path
 
 
 @click.group()
@@ -19,9 +18,9 @@ def config() -> None:
 @config.command()
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 @config_option
-def show(origin: bool, config_path: Path | None) -> int:
+def show(origin: bool, config_path: "Path | None") -> int:
     """Every setting with its value; secrets are never shown."""
-    rows = [[key, value, str(origin_of)] for key, value, origin_of in _settings_of(config_path).listing()]
+    rows = [[key, value, str(origin_of)] for key, value, origin_of in checked_settings(config_path).listing()]
     if origin:
         click.echo(table(rows, ["setting", "value", "from"]))
     else:
@@ -39,9 +38,3 @@ def schema(name: str) -> int:
 
     click.echo(orjson.dumps(find(name), option=orjson.OPT_INDENT_2).decode())
     return 0
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)

@@ -1,8 +1,11 @@
-"""Finds a command, runs it, and tells errors in one line each."""
+"""Finds a command, runs it, and tells errors in one line each. Never leaves with 1: that is a scan's, for findings."""
 
-import difflib
+import gc
 import importlib
+import os
+import signal
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import click
@@ -10,20 +13,21 @@ import click
 from agent.cli import COMMANDS
 
 EXIT_USAGE, EXIT_BLIND, EXIT_STOPPED = 2, 3, 130
+DEBUG = "SEAMWATCH_DEBUG"
+_COLUMNS = 80
+Command = Callable[[list[str]], object]
 
 
-def run(words: list[str]) -> NoReturn:
+def run(words: list[str], find: Callable[[str], Command] | None = None) -> NoReturn:
     """Run one command and leave with its exit code."""
     name, *rest = words
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else " `seamwatch --help` lists them."
-        click.echo(f'There is no command "{name}".{hint}', err=True)
+        click.echo(f'There is no command "{name}".{_hint(name)}', err=True)
         sys.exit(EXIT_USAGE)
-    command: click.Command = getattr(importlib.import_module(COMMANDS[name][0]), name)
-    command.context_settings = {"help_option_names": ["-h", "--help"]}
+    signal.signal(signal.SIGTERM, _stop)
     try:
-        code = command.main(args=rest, prog_name=f"seamwatch {name}", standalone_mode=False)
+        code = (find or _command)(name)(rest)
+        sys.stdout.flush()
     except click.ClickException as problem:
         problem.show()
         sys.exit(EXIT_USAGE)
@@ -31,25 +35,74 @@ def run(words: list[str]) -> NoReturn:
         click.echo("Stopped.", err=True)
         sys.exit(EXIT_STOPPED)
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on; nothing is left to flush
         sys.exit(0)
-    except Exception as problem:  # noqa: BLE001  # sorted by kind below: ours are told, the rest raised
+    except Exception as problem:  # noqa: BLE001  # whatever it is, it is told, and never looks like findings
         sys.exit(_told(problem))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _told(problem: Exception) -> int:
-    """Tell an error that is ours in one line (or one a problem); raise any other."""
-    from agent.config import ConfigError
-    from agent.store.engine import StoreError, StoreProblem
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    """SIGTERM ends a command as Ctrl-C does: what it opened is closed, its temporary folder removed."""
+    raise KeyboardInterrupt
 
+
+def _command(name: str) -> Command:
+    command: click.Command = getattr(importlib.import_module(COMMANDS[name][0]), name)
+    command.context_settings = {"help_option_names": ["-h", "--help"], "terminal_width": _width()}
+    gc.enable()
+    return lambda words: command.main(args=words, prog_name=f"seamwatch {name}", standalone_mode=False)
+
+
+def _width() -> int:
+    """Columns of a help page; asked here, because Click loads half of shutil for it."""
+    try:
+        columns = os.get_terminal_size().columns
+    except (OSError, ValueError):
+        columns = _COLUMNS
+    return max(min(columns, _COLUMNS) - 2, 50)
+
+
+def _hint(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f' Did you mean "{near[0]}"?' if near else " `seamwatch --help` lists them."
+
+
+def _told(problem: Exception) -> int:
+    """Tell an error in one line, or one line a problem, and give its exit code."""
+    from agent.config import ConfigError
+
+    if os.environ.get(DEBUG) == "1":
+        import traceback
+
+        traceback.print_exception(problem)
     if isinstance(problem, ConfigError):
         for one in problem.problems:
             click.echo(str(one), err=True)
         return EXIT_USAGE
-    if isinstance(problem, StoreError | OSError):
-        click.echo(str(problem), err=True)
-        return EXIT_USAGE
+    code, sentence = _sentence(problem)
+    click.echo(sentence, err=True)
+    return code
+
+
+def _sentence(problem: Exception) -> tuple[int, str]:
+    from agent.app.journalling import FolderInUseError
+    from agent.store.engine import StoreError, StoreProblem
+
+    if isinstance(problem, FolderInUseError) or (isinstance(problem, OSError) and problem.errno is None):
+        return EXIT_USAGE, str(problem)  # ours, with what to do: a folder or a port that another process has
+    if isinstance(problem, StoreError):
+        return EXIT_BLIND, str(problem)
     if isinstance(problem, StoreProblem):
-        click.echo(f"The store did not answer: {str(problem).splitlines()[0]}", err=True)
-        return EXIT_BLIND
-    raise problem
+        return EXIT_BLIND, f"The store did not answer: {_first(problem)}. Check that it runs, and try again."
+    if isinstance(problem, OSError):
+        where = f" ({problem.filename})" if problem.filename else ""
+        return EXIT_BLIND, f"The system refused it: {problem.strerror or _first(problem)}{where}."
+    kind = f"{type(problem).__name__}: {_first(problem)}".removesuffix(": ")
+    return EXIT_BLIND, f"Seamwatch failed ({kind}). Run it again with {DEBUG}=1 and report what it says."
+
+
+def _first(problem: Exception) -> str:
+    return next(iter(str(problem).splitlines()), "").rstrip(".")[:300]

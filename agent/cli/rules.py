@@ -2,15 +2,15 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.common import config_option, table
+from agent.cli.common import checked_settings, config_option, table
 
 if TYPE_CHECKING:
-    from agent.config.settings import Settings
+    from pathlib import Path
+
     from agent.model.rule import Rule
     from agent.model.verdict import Verdict
 
@@ -58,7 +58,7 @@ def rules(as_json: bool) -> int:
 @click.argument("rule_id", metavar="RULE")
 @click.argument("subject", required=False, metavar="[KIND:NAME[,label=value...]]")
 @config_option
-def explain(rule_id: str, subject: str | None, config_path: Path | None) -> int:
+def explain(rule_id: str, subject: str | None, config_path: "Path | None") -> int:
     """What a rule looks for; with a subject, what it says of it now, and why."""
     from agent.app.wiring import catalogue
     from agent.engine.catalogue import readme
@@ -73,7 +73,7 @@ def explain(rule_id: str, subject: str | None, config_path: Path | None) -> int:
     return _explained(rule, subject, config_path)
 
 
-def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
+def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
     from agent.app.parts import store_url
     from agent.app.wiring import declared_by, thresholds
     from agent.engine.round import Rounds
@@ -84,7 +84,7 @@ def _explained(rule: "Rule", text: str, config_path: Path | None) -> int:
         wanted = SubjectRef.parse(text)
     except ValueError as problem:
         raise click.UsageError(str(problem)) from problem
-    settings = _settings_of(config_path)
+    settings = checked_settings(config_path)
     store = open_store(store_url(settings), create=False)
     rounds = Rounds(store, [rule], declared_by(settings), thresholds=thresholds(settings))
     judged = rounds.judge(datetime.now(UTC) - settings.rounds.settle)
@@ -115,9 +115,3 @@ def _told(verdict: "Verdict") -> str:
     lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
     lines += [f"  to judge it: {hint}" for hint in verdict.learn]
     return "\n".join(lines)
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)

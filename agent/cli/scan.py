@@ -1,37 +1,37 @@
 """`seamwatch scan`."""
 
 import sys
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, config_option, table
+from agent.cli.common import Duration, Instant, Location, config_option, settings_of, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.app.scan import Scan
-    from agent.config.settings import Settings
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=Location())
 @click.option("--every", type=Duration(), default="60s", show_default=True, help="Virtual time between judgements.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]), help="Take nothing after this time.")
+@click.option("--as-of", type=Instant(), help="Take nothing after this time.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--fail-on", type=click.Choice(_SEVERITIES), help="Exit 1 for an open finding at or above this severity.")
 @click.option("--min-coverage", type=click.FloatRange(0, 1), default=0.0, help="Exit 3 when less can be judged.")
 @config_option
 def scan(
-    paths: tuple[Path, ...],
+    paths: "tuple[Path, ...]",
     every: timedelta,
     as_of: datetime | None,
     output: str,
     fail_on: str | None,
     min_coverage: float,
-    config_path: Path | None,
+    config_path: "Path | None",
 ) -> int:
     """Judge captures in virtual time: OTLP requests, recordings, workflow files; files or folders.
 
@@ -41,15 +41,11 @@ def scan(
 
     from agent.app.scan import scan as look
 
-    missing = [str(path) for path in paths if not path.exists()]
-    if missing:
-        click.echo(f"There is no {', '.join(missing)}. Give files or folders that exist.", err=True)
-        return 3
     result = look(
         paths,
         every=every,
-        as_of=as_of.replace(tzinfo=UTC) if as_of else None,
-        settings=_settings_of(config_path),
+        as_of=as_of,
+        settings=settings_of(config_path),
         progress=_progress if sys.stderr.isatty() else None,
     )
     if sys.stderr.isatty():
@@ -58,7 +54,9 @@ def scan(
         click.echo(orjson.dumps(result.as_dict(), option=orjson.OPT_INDENT_2).decode())
     else:
         click.echo(_table(result))
-    if not result.readable:
+    for problem in result.problems:
+        click.echo(str(problem), err=True)
+    if not result.inputs.readable:
         click.echo("None of the inputs could be read.", err=True)
         return 3
     if result.coverage < min_coverage:
@@ -76,8 +74,8 @@ def _table(result: "Scan") -> str:
     shown = result.as_dict()
     lines = []
     for source in shown["inputs"]:
-        if source["rejected"]:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in source["reasons"].items())
+        if source["rejected"] and source["format"] != "workflow":  # whose mistakes are told one by one
+            reasons = ", ".join(f"{reason} ({count:,})" for reason, count in source["reasons"].items())
             lines.append(f"not taken: {source['path']}: {reasons}")
     findings = [
         [finding["severity"], finding["rule"], finding["state"], finding["says"]] for finding in shown["findings"]
@@ -92,9 +90,3 @@ def _table(result: "Scan") -> str:
         f"{counts['blind']} cannot be judged."
     )
     return "\n".join(lines)
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)

@@ -1,15 +1,14 @@
 """`seamwatch run`."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, config_option
+from agent.cli.common import Duration, Location, checked_settings, config_option
 
 if TYPE_CHECKING:
-    from agent.config.settings import Settings
+    from pathlib import Path
 
 
 @click.command()
@@ -17,20 +16,20 @@ if TYPE_CHECKING:
 @click.option(
     "--replay",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=Location(exists=True),
     help="First take captures in, in virtual time.",
 )
 @click.option(
     "--every", type=Duration(), default="60s", show_default=True, help="Virtual time between judgements of a replay."
 )
 @click.option("--next-free-port", is_flag=True, help="Take the next free port where one is in use.")
-def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, next_free_port: bool) -> int:
+def run(config_path: "Path | None", replay: "tuple[Path, ...]", every: timedelta, next_free_port: bool) -> int:
     """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly."""
     from agent.app.agent import listen, run
     from agent.app.logs import configure
     from agent.app.parts import assemble
 
-    settings = _settings_of(config_path)
+    settings = checked_settings(config_path)
     configure(settings.log.level, settings.log.format)
     parts = assemble(settings)
     sockets = listen(settings, next_free=next_free_port)
@@ -42,9 +41,3 @@ def run(config_path: Path | None, replay: tuple[Path, ...], every: timedelta, ne
         host, port = sockets[name].getsockname()[:2]
         click.echo(f"{what} on http://{host}:{port}")
     return run(settings, parts, sockets)
-
-
-def _settings_of(config_path: Path | None) -> "Settings":
-    from agent.app.wiring import settings_of
-
-    return settings_of(config_path)

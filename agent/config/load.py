@@ -6,19 +6,28 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, get_origin
 
+from agent.config.document import Document, Node
 from agent.config.problem import Path, Place, Problem, dotted, nearest, quoted
 from agent.config.secret import Secret, Sources
 from agent.config.settings import DEFAULT_FILE, Keys, Origin, Settings, Store, leaves
-from agent.config.shape import check, hints, plain
-from agent.config.yamlfile import Document, Node, parse, read, scalar
+from agent.config.shape import check, good_part, hints, plain
+from agent.config.yamlfile import MAX_BYTES, parse, read, scalar
 
 PREFIX = "SEAMWATCH_"
-RESERVED = frozenset({"SEAMWATCH_REQUIRE_ALL"})  #: belongs to our own tests
+RESERVED = frozenset({"SEAMWATCH_REQUIRE_ALL", "SEAMWATCH_DEBUG"})  #: of our own tests; of the command line
 _LIKE = f"Keys of {DEFAULT_FILE} are written like SEAMWATCH_LISTEN__WEB."
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
 # Kubernetes puts these into every pod of a namespace that has a Service whose name begins with "seamwatch".
 _KUBERNETES = re.compile(r"SEAMWATCH_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)\w*)")
 _KUBERNETES_PORT = re.compile(r"(?:tcp|udp|sctp)://\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that is wrong, and the settings without it: so that what they lead to can be looked at as well."""
+
+    settings: Settings
+    problems: tuple[Problem, ...]
 
 
 def load(
@@ -28,27 +37,92 @@ def load(
 
     `config` must exist; without it `seamwatch.yaml` in `folder` is read if it is there.
     """
+    found = look(config, environ, folder)
+    return found.problems or found.settings
+
+
+def look(config: FilePath | None, environ: Mapping[str, str], folder: FilePath = FilePath()) -> Found:
+    """The settings and everything that is wrong with them; a file that cannot be read counts as an empty one."""
     path = config or FilePath(DEFAULT_FILE)
     given = config is not None or (folder / path).exists()
     document = read(folder / path, str(path)) if given else Document(DEFAULT_FILE, Node({}, Place(1, 1), children={}))
+    broken = () if isinstance(document, Document) else document
     if not isinstance(document, Document):
-        return document
+        document = Document(str(path), Node({}, Place(1, 1), children={}))
     base = (folder / path).parent if given else folder
     overlay = _overlay(environ)
-    keys = check(
-        Keys,
-        document,
-        _merged(document.value, overlay.values),
-        context=Sources(environ, base),
-        blame=overlay.names,
-    )
-    if isinstance(keys, tuple):
-        return (*keys, *overlay.problems)
-    unknown = [wrong for wrong in overlay.problems if f"env:{wrong.file}" != keys.store.url.reference]
-    origins = {dotted(leaf): _origin(leaf, document, overlay.names) for leaf, _ in leaves(keys)}
-    settings = _settled(keys, document.file if given else "", base, origins)
-    problems = (*_names(document, keys), *_crossed(settings), *unknown)
-    return problems or settings
+    one = _Reading(document, overlay, Sources(environ, base), base, document.file if given else "")
+    settings, problems, mentioned = Settings(), list[Problem](), _mentioned(folder / path) if broken else ""
+    for turn, _ in enumerate(document.turns()):
+        found = one.settings()
+        settings = settings if turn else found.settings
+        problems += found.problems
+        mentioned += str(document.find(("store", "url")) and document.value["store"]["url"])
+    unknown = [wrong for wrong in overlay.problems if f"env:{wrong.file}" not in mentioned]
+    return Found(settings, (*broken, *document.told([*problems, *unknown])))
+
+
+def _mentioned(path: FilePath) -> str:
+    """The text of a file that is no YAML: a variable that it names may set something."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One file with the environment over it."""
+
+    document: Document
+    overlay: "_Overlay"
+    sources: Sources
+    base: FilePath
+    file: str
+
+    def settings(self) -> Found:
+        """The settings without what is wrong, and that."""
+        document, overlay = self.document, self.overlay
+        value = _merged(document.value, overlay.values)
+        checked = check(Keys, document, value, context=self.sources, blame=overlay.names)
+        wrong = checked if isinstance(checked, tuple) else ()
+        keys, left = (
+            good_part(Keys, value, context=self.sources) if isinstance(checked, tuple) else (checked, frozenset[Path]())
+        )
+        settings = _settled(keys, self.file, self.base, self._origins(keys), self._names())
+        bad = {dotted(path) for path in left}
+        crossed = [problem for about, problem in _crossed(settings) if not any(_below(key, bad) for key in about)]
+        return Found(settings, (*wrong, *_misnamed(document, keys), *crossed))
+
+    def _origins(self, keys: Keys) -> dict[str, Origin]:
+        names = self.overlay.names
+        found = {dotted(leaf): _origin(leaf, self.document, names) for leaf, _ in leaves(keys)}
+        listed = self.document.find(("workflows",))
+        items = listed.value if listed is not None and isinstance(listed.value, list) else []
+        for number, pattern in enumerate(keys.workflows):
+            at = items.index(pattern) if pattern in items else 0
+            found[f"workflows[{number}]"] = _origin(("workflows", at), self.document, names)
+        return found
+
+    def _names(self) -> dict[str, Origin]:
+        """Where the names of rules and of their thresholds stand."""
+        rules = None if ("rules",) in self.overlay.values else self.document.find(("rules",))
+        found: dict[str, Origin] = {}
+        for rule, changed in _items(rules.value if rules is not None else None):
+            for path in (("rules", rule), *(("rules", rule, name) for name, _ in _items(changed))):
+                place = self.document.key_place(path)
+                found[dotted(path)] = Origin(self.document.file, place.line, place.column)
+        return found
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _below(key: str, bad: Iterable[str]) -> bool:
+    """A key, what it is part of, or a part of it is wrong."""
+    return any(f"{key}.".startswith(f"{one}.") or one.startswith((f"{key}.", f"{key}[")) for one in bad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +184,10 @@ def _value(path: Path, text: str, name: str) -> Any:
         return [part.strip() for part in text.split(",") if part.strip()]
     if get_origin(hint) is not None:
         document = parse(text, name)
-        if isinstance(document, Document):
+        if isinstance(document, Document) and not document.problems:
             return document.value
-        return tuple(replace(problem, line=0, column=0) for problem in document)
+        wrong = document.problems if isinstance(document, Document) else document
+        return tuple(replace(problem, line=0, column=0) for problem in wrong)
     if path == ("store", "url") and not text.startswith(("env:", "file:")):
         return f"env:{name}"  # what stands in a variable is already given by reference
     return scalar(text.strip()) if hint in (int, float, bool) else text
@@ -153,16 +228,18 @@ def _origin(path: Path, document: Document, names: Mapping[Path, str]) -> Origin
     return Origin(document.file, place.line, place.column)
 
 
-def _settled(keys: Keys, file: str, base: FilePath, origins: Mapping[str, Origin]) -> Settings:
+def _settled(
+    keys: Keys, file: str, base: FilePath, origins: Mapping[str, Origin], names: Mapping[str, Origin]
+) -> Settings:
     from_file = origins["data_dir"].line > 0
     folder = base / keys.data_dir if from_file else keys.data_dir
     url = keys.store.url or Secret(f"sqlite:///{folder / 'seamwatch.db'}")
     values = {field.name: getattr(keys, field.name) for field in fields(Keys)}
     values |= {"data_dir": folder, "store": Store(url)}
-    return Settings(**values, file=file, base=base, origins=origins)
+    return Settings(**values, file=file, base=base, origins=origins, names=names)
 
 
-def _names(document: Document, keys: Keys) -> Iterator[Problem]:
+def _misnamed(document: Document, keys: Keys) -> Iterator[Problem]:
     for section, names in (("clusters", keys.clusters), ("databases", keys.databases)):
         for name in names:
             if not _NAME.fullmatch(name):
@@ -171,32 +248,36 @@ def _names(document: Document, keys: Keys) -> Iterator[Problem]:
                 yield document.problem(path, what, hint, at=document.key_place(path))
 
 
-def _crossed(settings: Settings) -> Iterator[Problem]:
-    """What is wrong with values that are each right."""
+def _crossed(settings: Settings) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    """What is wrong with values that are each right, and which they are."""
     listen, journal, limits = settings.listen, settings.journal, settings.limits
     if listen.web.port and listen.web == listen.otlp:
-        yield settings.problem("listen.web", f"listen.web and listen.otlp are both {listen.web}", "Change one port.")
+        what = f"listen.web and listen.otlp are both {listen.web}"
+        yield _both(settings, ("listen.web", "listen.otlp"), what, "Change one port.")
     if journal.reserve_bytes >= journal.max_bytes:
         what = "journal.reserve_bytes is not less than journal.max_bytes, so spans have no room"
-        yield settings.problem(_set(settings, "journal.reserve_bytes", "journal.max_bytes"), what, "Raise max_bytes.")
+        yield _both(settings, ("journal.reserve_bytes", "journal.max_bytes"), what, "Raise max_bytes.")
     for small, large in (("body_bytes", "inflated_bytes"), ("inflated_bytes", "in_flight_bytes")):
         if getattr(limits, small) > getattr(limits, large):
             what = f"limits.{small} is over limits.{large}, so such a request could never be read"
-            yield settings.problem(_set(settings, f"limits.{small}", f"limits.{large}"), what, f"Raise {large}.")
+            yield _both(settings, (f"limits.{small}", f"limits.{large}"), what, f"Raise {large}.")
     yield from _twice(settings, "clusters", ((f"{n}.id", c.id) for n, c in settings.clusters.items() if c.id))
     servers = ((alias, str(one)) for alias, several in settings.databases.items() for one in several)
     yield from _twice(settings, "databases", servers)
 
 
-def _set(settings: Settings, *keys: str) -> str:
-    """The first of some keys that somebody has set."""
-    return next((key for key in keys if settings.origin(key).source != "default"), keys[0])
+def _both(settings: Settings, keys: tuple[str, ...], what: str, hint: str) -> tuple[tuple[str, ...], Problem]:
+    """A problem at the first of some keys that somebody has set."""
+    at = next((key for key in keys if settings.origin(key).source != "default"), keys[0])
+    return keys, settings.problem(at, what, hint)
 
 
-def _twice(settings: Settings, section: str, named: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+def _twice(
+    settings: Settings, section: str, named: Iterable[tuple[str, str]]
+) -> Iterator[tuple[tuple[str, ...], Problem]]:
     first: dict[str, str] = {}
     for name, value in named:
         if value in first:
             what = f"{section}.{name} is {quoted(value)}, which is {section}.{first[value]} already"
-            yield settings.problem(f"{section}.{name}", what, "Keep one of them.")
+            yield (), settings.problem(f"{section}.{name}", what, "Keep one of them.")
         first.setdefault(value, name)

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 # To the last @: a password may hold one, and so may a user's name.
@@ -11,6 +11,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202
 _SHOWN = 60
 _QUOTED = 4096  #: a longer text is not searched for passwords, so none of it is shown
 MAX_PROBLEMS = 100
+_BEGUN = 3  #: letters that are enough for a word to be the beginning of another
 
 Path = tuple[str | int, ...]
 
@@ -35,7 +36,7 @@ class Problem:
     hint: str = ""  #: what to do, a sentence with its full stop
 
     def __str__(self) -> str:
-        where = f"{self.file}, line {self.line}" if self.line else self.file
+        where = f"{self.file}, line {self.line}, column {self.column}" if self.line else self.file
         text = f"{where}: {self.what}{'' if self.what.endswith(('?', '!', '.')) else '.'}"
         return _CONTROL.sub(" ", f"{text} {self.hint}".strip())
 
@@ -67,17 +68,22 @@ def _whole(value: object) -> str:
     return "a huge number" if isinstance(value, int) and value.bit_length() > 256 else str(value)
 
 
-def nearest(word: object, valid: Iterable[str]) -> str:
-    """`Did you mean "x"?` for the nearest valid word, or an empty text."""
-    words = {known.lower(): known for known in valid}
-    close = difflib.get_close_matches(str(word)[:100].lower(), words, n=1, cutoff=0.6)
+def nearest(word: object, valid: Iterable[str], by: Callable[[str], str] = str) -> str:
+    """`Did you mean "x"?` for the nearest valid word, or an empty text; `by` says what of a word is compared."""
+    words = {by(known).lower(): known for known in valid}
+    given = str(word)[:100].lower()
+    begun = [known for known in words if len(given) >= _BEGUN and known.startswith(given)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(given, words, n=1, cutoff=0.6)
     return f'Did you mean "{words[close[0]]}"?' if close else ""
 
 
-def more(file: str, count: int) -> Iterator[Problem]:
-    """The last line of a list that was cut."""
-    if count > MAX_PROBLEMS:
-        yield Problem(file, 0, 0, "", f"{count - MAX_PROBLEMS} more problems are not shown", "Mend the first ones.")
+def cut(file: str, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """A list that people can read: the first problems, and how many more there are."""
+    shown = tuple(problems[:MAX_PROBLEMS])
+    left = len(problems) - len(shown)
+    if not left:
+        return shown
+    return (*shown, Problem(file, 0, 0, "", f"{left} more problems are not shown", "Mend the first ones."))
 
 
 def either(words: Iterable[str]) -> str:

@@ -211,6 +211,7 @@ class Settings(Keys):
     file: str = ""  #: the file that was read, empty for none
     base: FilePath = FilePath()
     origins: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))
+    names: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))  #: of rules and thresholds
 
     def origin(self, key: str) -> Origin:
         """Where the value of a dotted key came from."""
@@ -218,7 +219,14 @@ class Settings(Keys):
 
     def problem(self, key: str, what: str, hint: str = "") -> Problem:
         """A problem with the value of a key, found by someone who knows more than its shape."""
-        found = self.origin(key)
+        return self._at(self.origin(key), key, what, hint)
+
+    def misnamed(self, key: str, what: str, hint: str = "") -> Problem:
+        """A problem with the name of a rule or threshold: it points at the name, not at its value."""
+        below = (origin for known, origin in self.origins.items() if f"{known}.".startswith(f"{key}."))
+        return self._at(self.names.get(key) or next(below, DEFAULT), key, what, hint)
+
+    def _at(self, found: Origin, key: str, what: str, hint: str) -> Problem:
         file = found.source if found != DEFAULT else self.file or DEFAULT_FILE
         return Problem(file, found.line, found.column, key, what, hint)
 

@@ -1,8 +1,9 @@
 """Shapes: a document checked against a frozen dataclass; every error at once, with its line and the nearest word."""
 
+import copy
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache
 from types import UnionType
@@ -12,13 +13,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
-from agent.config.problem import MAX_PROBLEMS, Path, Problem, dotted, either, more, nearest, quoted
-from agent.config.yamlfile import Document
+from agent.config.document import Document
+from agent.config.problem import MAX_PROBLEMS, Path, Place, Problem, dotted, either, nearest, quoted
 
 T = TypeVar("T")
 
 FORBID = ConfigDict(extra="forbid")  #: a key that nobody knows is a mistake
 _SHORT_LIST = 12
+_ROUNDS = 8  #: of leaving out what is wrong; what is wrong only then has its turn in the next
 _LONG_NAME = 80
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _CONTAINERS = {"dataclass_type": "a mapping", "dict_type": "a mapping", "tuple_type": "a list", "list_type": "a list"}
@@ -54,10 +56,51 @@ def check(
             document.value if value is None else value, context=context
         )
     except ValidationError as wrong:
-        errors = wrong.errors(include_url=False)
-        told = [_problem(kind, document, error, blame or {}) for error in errors[:MAX_PROBLEMS]]
-        return (*sorted(told, key=lambda found: (found.line, found.column)), *more(document.file, len(errors)))
+        errors = [(_place(document, error), error) for error in wrong.errors(include_url=False)]
+        errors.sort(key=lambda placed: placed[0])
+        # Words cost milliseconds, and nobody reads more of them.
+        told = [_problem(kind, document, error, place, blame or {}) for place, error in errors[:MAX_PROBLEMS]]
+        rest = [_untold(document, error, place) for place, error in errors[MAX_PROBLEMS:]]
+        return (*told, *rest)
     return checked
+
+
+def good_part(kind: type[T], value: Any, *, context: Any = None) -> tuple[T, frozenset[Path]]:
+    """What a dataclass of defaults becomes without what is wrong in a value, and what was left out."""
+    left: set[Path] = set()
+    value = copy.deepcopy(value)
+    for _ in range(_ROUNDS):
+        try:
+            return adapter(cast("type", kind)).validate_python(value, context=context), frozenset(left)
+        except ValidationError as wrong:
+            paths = {_path(error) for error in wrong.errors(include_url=False)}
+        left |= paths
+        value = _without(value, paths)
+    return kind(), frozenset(left)
+
+
+def _without(value: Any, paths: Iterable[Path]) -> Any:
+    # The last items of a list first: their numbers hold until they go.
+    for path in sorted(
+        paths, key=lambda path: [(-1, s) if isinstance(s, str) else (s, "") for s in path], reverse=True
+    ):
+        if not path:
+            return {}
+        parent = value
+        for step in path[:-1]:
+            parent = parent[step]
+        del parent[path[-1]]
+    return value
+
+
+def _path(error: Any) -> Path:
+    return tuple(step for step in error["loc"] if step != "[key]")
+
+
+def _place(document: Document, error: Any) -> Place:
+    path = _path(error)
+    unknown = error["type"] == "unexpected_keyword_argument" or "[key]" in error["loc"]
+    return document.key_place(path) if unknown else document.place(path)
 
 
 @cache
@@ -86,15 +129,18 @@ def _short(key: str) -> str:
     return key if len(key) <= _LONG_NAME else f"{key[: _LONG_NAME - 3]}..."
 
 
-def _problem(kind: type, document: Document, error: Any, blame: Mapping[Path, str]) -> Problem:
-    path: Path = tuple(step for step in error["loc"] if step != "[key]")
+def _problem(kind: type, document: Document, error: Any, place: Place, blame: Mapping[Path, str]) -> Problem:
+    path = _path(error)
     what, hint = _words(kind, document, path, error)
-    unknown = error["type"] == "unexpected_keyword_argument" or "[key]" in error["loc"]
-    place = document.key_place(path) if unknown else document.place(path)
     by = next((name for laid, name in blame.items() if path[: len(laid)] == laid), "")
     if by:
         return Problem(by, 0, 0, dotted(path), what, hint)
     return Problem(document.file, place.line, place.column, dotted(path), what, hint)
+
+
+def _untold(document: Document, error: Any, place: Place) -> Problem:
+    path = _path(error)
+    return Problem(document.file, place.line, place.column, dotted(path), f"{_short(dotted(path))} is wrong as well")
 
 
 def _words(kind: type, document: Document, path: Path, error: Any) -> tuple[str, str]:

@@ -11,18 +11,17 @@ from typing import Annotated, Any, NoReturn
 from pydantic import Field, PlainValidator, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from agent.config.problem import quoted
+from agent.config import crontab
+from agent.config.problem import nearest, quoted
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d|w|)")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,3})?)\s*(B|KiB|MiB|GiB|TiB|)", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-# Possessive: LLL is three letters or one word, and trying both at every one never ends.
-_CRON_FIELD = r"(?:\b[A-Za-z]{3}\b|[\d*?LW#/,-])++"
-_CRON = re.compile(rf"{_CRON_FIELD}(?:\s+{_CRON_FIELD}){{4}}|@(?:hourly|daily|midnight|weekly|monthly|yearly|annually)")
 _LONGEST = 3650 * 86400.0
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.-]+)):(\d{1,5})", re.ASCII)
+_CADENCE = 'Write continuous, a cron line ("0 2 * * *") or a period (1h).'
 MAX_WHOLE = 2**53
 MAX_TEXT = 4096
 
@@ -131,20 +130,25 @@ def flag(value: object) -> bool:
 
 
 def cron(value: object) -> str:
-    """A cron line of five fields, or one of cron's names."""
-    if not (isinstance(value, str) and len(value) <= MAX_TEXT and _CRON.fullmatch(value.strip())):
-        wrong(f"is {quoted(value)}, which is no cron line", 'Write five fields: "0 2 * * *".')
+    """A cron line of five fields, or one of cron's names, that comes due at least once."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        wrong(f"is {quoted(value)}, which is no cron line", crontab.HOW)
+    told = crontab.mistake(value.strip())
+    if told is not None:
+        wrong(f"is {quoted(value)}, {told.what}", told.hint)
     return value.strip()
 
 
 def cadence(value: object) -> str:
     """`continuous`, a cron line, or a period."""
-    if isinstance(value, str) and len(value) <= MAX_TEXT:
-        if value == "continuous" or _CRON.fullmatch(value.strip()):
-            return value.strip()
-        if _seconds(value):
-            return value.strip()
-    wrong(f"is {quoted(value)}", 'Write continuous, a cron line ("0 2 * * *") or a period (1h).')
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        wrong(f"is {quoted(value)}", _CADENCE)
+    word = value.strip()
+    if word == "continuous" or _seconds(word):
+        return word
+    if word.startswith("@") or len(word.split()) >= crontab.FIELDS:
+        return cron(word)
+    wrong(f"is {quoted(value)}", nearest(word, ["continuous", *crontab.NAMES]) or _CADENCE)
 
 
 def kind(read: Callable[..., Any], *, schema: dict[str, Any]) -> tuple[PlainValidator, WithJsonSchema]:

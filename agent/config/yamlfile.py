@@ -4,18 +4,19 @@ Built from libyaml's events, not by a loader, so depth, aliases and tags are ref
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from agent.config.problem import MAX_PROBLEMS, Path, Place, Problem, dotted, more, quoted
+from agent.config.document import MAX_NODES, Again, Document, Node
+from agent.config.problem import Place, Problem, cut, dotted, quoted
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
-MAX_NODES = 200_000  #: values in one file: 1 MiB of `[,,,` is half a million of them
 
+_START = Place(1, 1)
 _NULL = re.compile(r"null|Null|NULL|~|")
 _TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -35,70 +36,6 @@ class _Refused(Exception):  # noqa: N818  # never leaves this module
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.what)
         self.problem = problem
-
-
-@dataclass(slots=True)
-class Node:
-    """One value with its place; a mapping's children also know the place of their key."""
-
-    value: Any
-    place: Place
-    keys: dict[str, Place] = field(default_factory=dict)
-    children: "dict[str, Node] | list[Node] | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One YAML document: plain values, and where each of them stands."""
-
-    file: str
-    root: Node
-
-    @property
-    def value(self) -> Any:
-        """Plain dicts with text keys, lists, texts, numbers, booleans and None."""
-        return self.root.value
-
-    def find(self, path: Path) -> Node | None:
-        """The value at a path, or None."""
-        node: Node | None = self.root
-        for step in path:
-            node = _child(node, step)
-        return node
-
-    def place(self, path: Path) -> Place:
-        """Where to point for a value: at it, or at its key where it spans lines; the nearest parent if absent."""
-        best = self.root.place
-        node: Node | None = self.root
-        for step in path:
-            if node is None:
-                break
-            key = node.keys.get(step) if isinstance(step, str) else None
-            node = _child(node, step)
-            if node is not None:
-                best = key if key is not None and node.children is not None else node.place
-        return best
-
-    def key_place(self, path: Path) -> Place:
-        """Where the key itself stands."""
-        parent = self.find(path[:-1])
-        step = path[-1] if path else None
-        found = parent.keys.get(step) if parent is not None and isinstance(step, str) else None
-        return found or self.place(path)
-
-    def problem(self, path: Path, what: str, hint: str = "", *, at: Place | None = None) -> Problem:
-        """A problem with the value at a path."""
-        place = at or self.place(path)
-        return Problem(self.file, place.line, place.column, dotted(path), what, hint)
-
-
-def _child(node: Node | None, step: str | int) -> Node | None:
-    children = node.children if node is not None else None
-    if isinstance(children, dict) and isinstance(step, str):
-        return children.get(step)
-    if isinstance(children, list) and isinstance(step, int) and 0 <= step < len(children):
-        return children[step]
-    return None
 
 
 def scalar(text: str) -> Any:
@@ -132,7 +69,10 @@ def read(file: FilePath, name: str = "") -> Document | tuple[Problem, ...]:
 
 
 def parse(data: bytes | str, file: str) -> Document | tuple[Problem, ...]:
-    """Parse one YAML document; every error is a value, none is raised. Duplicate keys are all told at once."""
+    """Parse one YAML document; every error is a value, none is raised.
+
+    Problems alone come only for what cannot be read on from; a document tells its others beside its values.
+    """
     text = _decoded(data, file)
     if isinstance(text, Problem):
         return (text,)
@@ -141,21 +81,15 @@ def parse(data: bytes | str, file: str) -> Document | tuple[Problem, ...]:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except _Refused as refused:
-        return (*_cut(builder), refused.problem)
+        return (*cut(file, builder.problems), refused.problem)
     except yaml.reader.ReaderError as wrong:
         # libyaml counts bytes.
         position = len(text.encode()[: wrong.position].decode(errors="ignore"))
         return (_unreadable(text, position, file),)
     except yaml.MarkedYAMLError as wrong:
-        return (*_cut(builder), _malformed(text, wrong, file))
-    if builder.problems:
-        return _cut(builder)
-    return Document(file, builder.root or Node(None, Place(1, 1)))
-
-
-def _cut(builder: "_Builder") -> tuple[Problem, ...]:
-    problems = builder.problems
-    return (*problems[:MAX_PROBLEMS], *more(builder.file, len(problems)))
+        return (*cut(file, builder.problems), _malformed(text, wrong, file))
+    root = builder.root or Node(None, Place(1, 1))
+    return Document(file, root, tuple(builder.problems), tuple(builder.again), builder.nodes)
 
 
 def _decoded(data: bytes | str, file: str) -> str | Problem:
@@ -218,6 +152,7 @@ class _Open:
     node: Node
     step: str | int = ""  #: where it stands in its parent
     key: str | None = None
+    at: Place = _START  #: of the waiting key
     skip: bool = False  #: the waiting key is a duplicate
 
 
@@ -227,8 +162,10 @@ class _Builder:
     def __init__(self, file: str) -> None:
         self.file, self.root = file, None  # type: str, Node | None
         self.problems: list[Problem] = []
+        self.again: list[Again] = []
+        self.nodes = 0
         self._stack: list[_Open] = []
-        self._documents = self._nodes = 0
+        self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
         """Fold one event in; raise _Refused for what is not allowed."""
@@ -244,6 +181,9 @@ class _Builder:
     def _node(self, event: yaml.NodeEvent) -> None:
         self._check(event)
         place = _place(event)
+        if isinstance(event, yaml.AliasEvent):
+            self._alias(event, place)
+            return
         if isinstance(event, yaml.ScalarEvent):
             if self._waits_for_key():
                 self._key(event, place)
@@ -264,18 +204,28 @@ class _Builder:
         self._stack.append(_Open(node, step))
 
     def _check(self, event: yaml.NodeEvent) -> None:
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
             raise self._refusal(event, f"more than {MAX_NODES:,} values", "Split it into several files.")
-        if isinstance(event, yaml.AliasEvent):
-            raise self._refusal(
-                event, f"an alias (*{_short(event.anchor)})", "Aliases are not read; write the value out."
-            )
-        if event.anchor is not None:
-            raise self._refusal(event, f"an anchor (&{_short(event.anchor)})", "Anchors are not read; remove it.")
         tag = getattr(event, "tag", None)  # an alias has none
+        if isinstance(event, yaml.AliasEvent):
+            self._note(event, f"an alias (*{_short(event.anchor)})", "Aliases are not read; write the value out.")
+        elif event.anchor is not None:
+            self._note(event, f"an anchor (&{_short(event.anchor)})", "Anchors are not read; remove it.")
         if tag is not None:
-            raise self._refusal(event, f"a tag ({_short(tag)})", "Tags are not read; remove it.")
+            self._note(event, f"a tag ({_short(tag)})", "Tags are not read; remove it.")
+
+    def _alias(self, event: yaml.AliasEvent, place: Place) -> None:
+        """Nothing stands for it: what it would mean is not read."""
+        if not self._waits_for_key():
+            self._put(Node(None, place))
+            return
+        top = self._stack[-1]
+        top.key, top.at, top.skip = str(event.anchor), place, True
+
+    def _note(self, event: yaml.Event, what: str, hint: str) -> None:
+        place = _place(event)
+        self.problems.append(Problem(self.file, place.line, place.column, "", what, hint))
 
     def _waits_for_key(self) -> bool:
         top = self._stack[-1] if self._stack else None
@@ -283,12 +233,13 @@ class _Builder:
 
     def _key(self, event: yaml.ScalarEvent, place: Place) -> None:
         top, key = self._stack[-1], event.value
+        top.key, top.at = key, place
         if key == "<<" and event.implicit[0]:
-            raise self._refusal(event, "a merge key (<<)", "Merge keys are not read; write the keys out.")
-        top.key = key
+            top.skip = True
+            self._note(event, "a merge key (<<)", "Merge keys are not read; write the keys out.")
+            return
         first = top.node.keys.get(key)
         if first is not None:
-            top.skip = True
             what = f"{quoted(key)} is given twice, first in line {first.line}"
             self.problems.append(
                 Problem(self.file, place.line, place.column, self._path(key), what, "Keep one of them.")
@@ -305,11 +256,15 @@ class _Builder:
             top.node.children.append(node)
             top.node.value.append(node.value)
             return
-        key, skipped = top.key, top.skip
+        key, skipped = top.key or "", top.skip
         top.key, top.skip = None, False
-        if not skipped and key is not None and isinstance(top.node.children, dict):
-            top.node.children[key] = node
-            top.node.value[key] = node.value
+        if skipped or not isinstance(top.node.children, dict):
+            return
+        if key in top.node.children:
+            self.again.append(Again(top.node, key, top.at, node))
+            return
+        top.node.children[key] = node
+        top.node.value[key] = node.value
 
     def _path(self, key: str) -> str:
         return dotted((*(opened.step for opened in self._stack[1:]), key))

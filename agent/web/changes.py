@@ -1,59 +1,25 @@
 """What people say of findings: by form and by API, with the same checks."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from agent.model.finding import Disposition, Said
+from agent.model.saying import MAX_OWNER, MAX_REASON, MAX_UNTIL, check
 from agent.store.store import Store
 from agent.web.frame import Frame
 from agent.web.pages import finding_page
 from agent.web.views import Views
 
-_WORDS = {
-    "ack": Disposition.ACKNOWLEDGED,
-    "silence": Disposition.SILENCED,
-    "dispute": Disposition.DISPUTED,
-    "waive": Disposition.WAIVED,
-}
-_LONGEST = timedelta(days=366)
-
 
 class Saying(BaseModel):
-    """Who says it, why, and until when."""
+    """Who says it, why, and until when. A key that nobody knows is refused: what it meant would be lost."""
 
-    owner: str = Field("", max_length=200)
-    reason: str = Field("", max_length=2000)
-    until: str = Field("", max_length=40)
-
-
-def check(word: str, saying: Saying, now: datetime) -> tuple[Said | None, str]:
-    """The disposition, or what is wrong with it in one sentence."""
-    if word not in _WORDS:
-        return None, f"A finding can be {', '.join(_WORDS)}; not {word}."
-    if word != "ack" and not saying.reason.strip():
-        return None, "Say why: the reason is shown to whoever finds this later."
-    if word == "waive" and not saying.owner.strip():
-        return None, "Name an owner: somebody answers for a waiver."
-    until: datetime | None = None
-    if word in ("silence", "waive"):
-        until = _day(saying.until)
-        if until is None:
-            return None, "Give the day it ends, such as 2027-01-31."
-        if not now < until <= now + _LONGEST:
-            return None, "It ends in the future, within a year."
-    return Said(_WORDS[word], saying.owner.strip(), saying.reason.strip(), now, until), ""
-
-
-def _day(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    model_config = ConfigDict(extra="forbid")
+    owner: str = Field("", max_length=MAX_OWNER)
+    reason: str = Field("", max_length=MAX_REASON)
+    until: str = Field("", max_length=MAX_UNTIL)
 
 
 def router(store: Store, views: Views, frame: Frame) -> APIRouter:
@@ -61,7 +27,7 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
     changes = APIRouter()
 
     def say(fingerprint: str, word: str, saying: Saying) -> str:
-        said, wrong = check(word, saying, views.now())
+        said, wrong = check(word, saying.owner, saying.reason, saying.until, views.now())
         if said is None:
             return wrong
         if store.say(fingerprint, said, views.now()) is None:
@@ -74,9 +40,9 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
         request: Request,
         fingerprint: str,
         word: str,
-        owner: Annotated[str, Form(max_length=200)] = "",
-        reason: Annotated[str, Form(max_length=2000)] = "",
-        until: Annotated[str, Form(max_length=40)] = "",
+        owner: Annotated[str, Form(max_length=MAX_OWNER)] = "",
+        reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
+        until: Annotated[str, Form(max_length=MAX_UNTIL)] = "",
     ) -> Response:
         wrong = say(fingerprint, word, Saying(owner=owner, reason=reason, until=until))
         if wrong:

@@ -1,13 +1,11 @@
 """Recordings, version 1, as a stream of facts, plain or gzip; what is wrong is counted by reason and never raised."""
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from gzip import BadGzipFile, GzipFile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -16,12 +14,11 @@ from agent.model.facts import Fact
 from agent.model.offsets import EndOffsets
 from agent.model.seam import UNKNOWN, Component
 from collectors.recording import connect, gateway, kafka, ping, registry
+from collectors.recording.lines import MAX_LINE, Lines
 from collectors.recording.section import Section, Tally, instant
 
 VERSION = 1
-MAX_LINE = 16 << 20  #: bytes
-_GZIP = b"\x1f\x8b"
-_STEP = 1 << 20
+_BOM = b"\xef\xbb\xbf"
 _OPENING = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"recording"\s*:\s*\d')
 #: Each source with the key that names which one of its kind it is.
 SOURCES = {"kafka": "cluster", "connect": "cluster", "registry": "registry", "ping": None, "gateway": "gateway"}
@@ -60,18 +57,10 @@ class Reader:
                 yield reading
 
     def read_file(self, path: Path) -> Iterator[Reading]:
-        """The readings of a file, plain or gzip; raise OSError where it cannot be opened."""
-        with path.open("rb") as stream:
-            yield from self.read(self.split(stream))
-
-    def split(self, stream: IO[bytes]) -> Iterator[bytes]:
-        """The lines of a stream, plain or gzip, of which none is held that is over the bound."""
-        head = stream.read(len(_GZIP))
-        stream.seek(0)
-        unpacked: IO[bytes] = GzipFile(fileobj=stream) if head == _GZIP else stream  # type: ignore[assignment]  # reads
-        try:
-            yield from _lines(unpacked)
-        except (EOFError, BadGzipFile, zlib.error):
+        """The readings of a file, plain or gzip; raise OSError where it cannot be read."""
+        lines = Lines(path)
+        yield from self.read(lines.every())
+        if lines.broken:
             self.tally.reject("gzip is broken or cut off")
 
     def _line(self, line: bytes | str) -> Reading | None:
@@ -112,10 +101,25 @@ def looks_like_recording(line: bytes | str) -> bool:
     if _OPENING.match(line.encode("utf-8", "replace") if isinstance(line, str) else line):
         return True
     try:
-        value = orjson.loads(line)
-    except (ValueError, TypeError):
+        value = orjson.loads(_unmarked(line))
+    except (ValueError, TypeError, RecursionError):
         return False
     return isinstance(value, dict) and "recording" in value and "source" in value
+
+
+def first_time(line: bytes | str) -> datetime | None:
+    """When a line of a recording was seen, as far as it can be told without reading it; for the order of files."""
+    try:
+        value = orjson.loads(_unmarked(line))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    at = instant(value.get("at")) if isinstance(value, dict) else ""
+    return None if isinstance(at, str) else at
+
+
+def _unmarked(line: bytes | str) -> bytes | str:
+    """A line without the byte order mark that some editors write at the start of a file."""
+    return line.removeprefix("\ufeff") if isinstance(line, str) else line.removeprefix(_BOM)
 
 
 def _parsed(line: bytes | str) -> dict[str, Any] | str:
@@ -123,7 +127,7 @@ def _parsed(line: bytes | str) -> dict[str, Any] | str:
     if len(line) > MAX_LINE:
         return "line is longer than 16 MiB"
     try:
-        value = orjson.loads(line)
+        value = orjson.loads(_unmarked(line))
     except (ValueError, TypeError, RecursionError):
         return "line is no JSON"
     if not isinstance(value, dict):
@@ -140,12 +144,3 @@ def _name(parsed: Mapping[str, Any]) -> str | None:
     key = SOURCES[parsed["source"]]
     name = UNKNOWN if key is None else parsed.get(key)
     return name if isinstance(name, str) and name else None
-
-
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    while line := stream.readline(MAX_LINE + 1):
-        if len(line) > MAX_LINE and not line.endswith(b"\n"):
-            rest = line
-            while rest and not rest.endswith(b"\n"):
-                rest = stream.readline(_STEP)
-        yield line

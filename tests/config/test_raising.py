@@ -26,7 +26,7 @@ def test_settings_are_loaded_or_every_mistake_is_raised(tmp_path: Path) -> None:
     file.write_text("wat: 1\nlog: {level: inf}\n")
     with pytest.raises(ConfigError) as raised:
         load_settings(file, {"SEAMWATCH_STORE_URL": "x"})
-    assert [problem.key for problem in raised.value.problems] == ["wat", "log.level", ""]
+    assert [problem.key for problem in raised.value.problems] == ["", "wat", "log.level"]
     assert str(raised.value).count("\n") == 2
     assert all(isinstance(problem, Problem) for problem in raised.value.problems)
 
@@ -64,7 +64,7 @@ def test_a_name_declared_in_two_files_is_raised_with_both_places() -> None:
     with pytest.raises(ConfigError) as raised:
         parse_workflows([("one.yaml", flow), ("two.yaml", "\n" + flow)])
     [problem] = map(str, raised.value.problems)
-    assert problem.startswith("two.yaml, line 3: ")
+    assert problem.startswith("two.yaml, line 3, column 11: ")
     assert "one.yaml, line 2" in problem
 
 

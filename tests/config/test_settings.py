@@ -73,7 +73,7 @@ def test_every_value_remembers_where_it_came_from(tmp_path: Path) -> None:
     assert origins["rules.LAG-01.age"] == "seamwatch.yaml:7"
     assert origins["log.level"] == origins["log.format"] == origins["clusters.prod.id"] == "default"
     problem = found.problem("rules.LAG-01.age", 'LAG-01 has no threshold "age"')
-    assert str(problem) == 'seamwatch.yaml, line 7: LAG-01 has no threshold "age".'
+    assert str(problem) == 'seamwatch.yaml, line 7, column 17: LAG-01 has no threshold "age".'
 
 
 def test_every_mistake_is_told_at_once_in_house_words(tmp_path: Path) -> None:
@@ -94,26 +94,31 @@ limits: {seams: 1.5, head_seconds: true, seams_per_service: "3"}
 rounds: {every: 0, settle: 1y}
 """
     assert bad(tmp_path, text) == [
-        "seamwatch.yaml, line 1: data_dir is a list, which is no folder. Write a path, such as ./seamwatch-data.",
-        "seamwatch.yaml, line 2: store is a text, not a mapping. Write keys below store, indented.",
-        'seamwatch.yaml, line 4: "otpl" is no key of listen. Did you mean "otlp"?',
-        'seamwatch.yaml, line 5: listen.web is "0.0.0.0:80", beyond loopback, and tokens do not exist yet, so anyone '
-        "could read and write. Write 127.0.0.1:80.",
-        "seamwatch.yaml, line 6: journal.commit_ms is 0; it takes at least 1. Write a number of at least 1.",
-        'seamwatch.yaml, line 6: journal.max_bytes is "lots", which is no size. Write 512KiB, 16MiB, 1GiB or a number '
-        "of bytes.",
-        'seamwatch.yaml, line 7: log.level is "inf"; it takes debug, info, warning or error. Did you mean "info"?',
-        "seamwatch.yaml, line 8: workflows is a text, not a list. Write one item a line, each after a dash.",
-        'seamwatch.yaml, line 9: databases.m[0] is "h", which is no address. Write host:port, such as 127.0.0.1:4318.',
-        "seamwatch.yaml, line 10: rules.LAG-01 is a number, not a mapping. Write keys below LAG-01, indented.",
-        "seamwatch.yaml, line 11: flush_seconds is nan, not a finite number. Write a number.",
-        'seamwatch.yaml, line 12: "wat" is no key of the file. It takes data_dir, store, listen, journal, limits, '
-        "rounds, flush_seconds, workflows, clusters, databases, rules or log.",
-        "seamwatch.yaml, line 13: limits.seams is 1.5, not a whole number. Write a whole number.",
-        "seamwatch.yaml, line 13: limits.head_seconds is true, not a number. Write a number.",
-        'seamwatch.yaml, line 13: limits.seams_per_service is "3", not a whole number. Write a whole number.',
-        "seamwatch.yaml, line 14: rounds.every is 0. Write 60s, 5m, 2h or 7d.",
-        'seamwatch.yaml, line 14: rounds.settle is "1y", which is no duration. Write 60s, 5m, 2h or 7d.',
+        "seamwatch.yaml, line 1, column 1: data_dir is a list, which is no folder. Write a path, such as "
+        "./seamwatch-data.",
+        "seamwatch.yaml, line 2, column 8: store is a text, not a mapping. Write keys below store, indented.",
+        'seamwatch.yaml, line 4, column 3: "otpl" is no key of listen. Did you mean "otlp"?',
+        'seamwatch.yaml, line 5, column 8: listen.web is "0.0.0.0:80", beyond loopback, and tokens do not exist '
+        "yet, so anyone could read and write. Write 127.0.0.1:80.",
+        "seamwatch.yaml, line 6, column 22: journal.commit_ms is 0; it takes at least 1. Write a number of at least 1.",
+        'seamwatch.yaml, line 6, column 36: journal.max_bytes is "lots", which is no size. Write 512KiB, 16MiB, '
+        "1GiB or a number of bytes.",
+        'seamwatch.yaml, line 7, column 14: log.level is "inf"; it takes debug, info, warning or error. Did you '
+        'mean "info"?',
+        "seamwatch.yaml, line 8, column 12: workflows is a text, not a list. Write one item a line, each after a dash.",
+        'seamwatch.yaml, line 9, column 17: databases.m[0] is "h", which is no address. Write host:port, such as '
+        "127.0.0.1:4318.",
+        "seamwatch.yaml, line 10, column 17: rules.LAG-01 is a number, not a mapping. Write keys below LAG-01, "
+        "indented.",
+        "seamwatch.yaml, line 11, column 16: flush_seconds is nan, not a finite number. Write a number.",
+        'seamwatch.yaml, line 12, column 1: "wat" is no key of the file. It takes data_dir, store, listen, '
+        "journal, limits, rounds, flush_seconds, workflows, clusters, databases, rules or log.",
+        "seamwatch.yaml, line 13, column 17: limits.seams is 1.5, not a whole number. Write a whole number.",
+        "seamwatch.yaml, line 13, column 36: limits.head_seconds is true, not a number. Write a number.",
+        'seamwatch.yaml, line 13, column 61: limits.seams_per_service is "3", not a whole number. Write a whole '
+        "number.",
+        "seamwatch.yaml, line 14, column 17: rounds.every is 0. Write 60s, 5m, 2h or 7d.",
+        'seamwatch.yaml, line 14, column 28: rounds.settle is "1y", which is no duration. Write 60s, 5m, 2h or 7d.',
     ]
 
 
@@ -126,14 +131,14 @@ clusters: {a: {id: X}, b: {id: X}, "c/d": }
 databases: {m: ["h:1"], n: ["h:1"]}
 """
     assert bad(tmp_path, text) == [
-        'seamwatch.yaml, line 4: "c/d" is no name for clusters. Use letters, digits, dots, dashes.',
-        "seamwatch.yaml, line 1: listen.web and listen.otlp are both 127.0.0.1:4318. Change one port.",
-        "seamwatch.yaml, line 2: journal.reserve_bytes is not less than journal.max_bytes, so spans have no room. "
-        "Raise max_bytes.",
-        "seamwatch.yaml, line 3: limits.body_bytes is over limits.inflated_bytes, so such a request could never be "
-        "read. Raise inflated_bytes.",
-        'seamwatch.yaml, line 4: clusters.b.id is "X", which is clusters.a.id already. Keep one of them.',
-        'seamwatch.yaml, line 5: databases.n is "h:1", which is databases.m already. Keep one of them.',
+        "seamwatch.yaml, line 1, column 15: listen.web and listen.otlp are both 127.0.0.1:4318. Change one port.",
+        "seamwatch.yaml, line 2, column 22: journal.reserve_bytes is not less than journal.max_bytes, so spans "
+        "have no room. Raise max_bytes.",
+        "seamwatch.yaml, line 3, column 22: limits.body_bytes is over limits.inflated_bytes, so such a request "
+        "could never be read. Raise inflated_bytes.",
+        'seamwatch.yaml, line 4, column 32: clusters.b.id is "X", which is clusters.a.id already. Keep one of them.',
+        'seamwatch.yaml, line 4, column 36: "c/d" is no name for clusters. Use letters, digits, dots, dashes.',
+        'seamwatch.yaml, line 5, column 25: databases.n is "h:1", which is databases.m already. Keep one of them.',
     ]
 
 
@@ -211,14 +216,14 @@ def test_mistakes_in_the_environment_are_told_with_the_variable(tmp_path: Path) 
     }
     assert bad(tmp_path, "wat: 1", environ) == [
         'SEAMWATCH_LIMITS__SEAMS: limits.seams is "many", not a whole number. Write a whole number.',
-        'seamwatch.yaml, line 1: "wat" is no key of the file. It takes data_dir, store, listen, journal, limits, '
-        "rounds, flush_seconds, workflows, clusters, databases, rules or log.",
-        "SEAMWATCH_CLUSTERS: not valid YAML (did not find expected node content). "
-        "Check indentation, quotes and brackets.",
+        "SEAMWATCH_CLUSTERS: not valid YAML (did not find expected node content). Check indentation, quotes and "
+        "brackets.",
         'SEAMWATCH_LISTEN: this variable sets nothing. Did you mean "SEAMWATCH_LISTEN__WEB"?',
-        "SEAMWATCH_QQQQQQQQ: this variable sets nothing. "
-        "Keys of seamwatch.yaml are written like SEAMWATCH_LISTEN__WEB.",
+        "SEAMWATCH_QQQQQQQQ: this variable sets nothing. Keys of seamwatch.yaml are written like "
+        "SEAMWATCH_LISTEN__WEB.",
         'SEAMWATCH_STORE_URL: this variable sets nothing. Did you mean "SEAMWATCH_STORE__URL"?',
+        'seamwatch.yaml, line 1, column 1: "wat" is no key of the file. It takes data_dir, store, listen, journal, '
+        "limits, rounds, flush_seconds, workflows, clusters, databases, rules or log.",
     ]
 
 
@@ -239,8 +244,8 @@ def test_what_kubernetes_puts_into_the_environment_is_no_mistake(tmp_path: Path)
 def test_a_password_is_given_by_reference_only(tmp_path: Path) -> None:
     [problem] = bad(tmp_path, f"store: {{url: '{URL}'}}")
     assert problem == (
-        "seamwatch.yaml, line 1: store.url holds a password in plain text. Put the URL into a variable or file and "
-        "write env:NAME or file:/path."
+        "seamwatch.yaml, line 1, column 14: store.url holds a password in plain text. Put the URL into a variable or "
+        "file and write env:NAME or file:/path."
     )
     (tmp_path / "secret").write_text(URL + "\n")
     by_file = good(tmp_path, f"store: {{url: 'file:{tmp_path}/secret'}}")

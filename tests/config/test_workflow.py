@@ -174,48 +174,52 @@ components:
   - owner: x
 team: []
 """) == [
-        'w.yaml, line 2: workflows[0] has no "name". Add name: order-to-cash.',
-        'w.yaml, line 2: "nam" is no key of workflows[0]. Did you mean "name"?',
-        'w.yaml, line 3: workflows[0].paradigm is "evnt"; it takes batch, event, api or hybrid. Did you mean "event"?',
-        'w.yaml, line 4: workflows[0].answer_needed is "no"; it takes true or false. Write false.',
-        'w.yaml, line 5: workflows[0].latency_seconds is "soon", not a number. Write a number.',
-        "w.yaml, line 6: workflows[0].slo is 101; it takes at most 100. Write a number of at most 100.",
-        'w.yaml, line 7: workflows[0].cadence is "sometimes". Write continuous, a cron line ("0 2 * * *") or a period '
-        "(1h).",
-        'w.yaml, line 8: workflows[0].covers[0] is "LAG-1", which is no rule ID. Write it like LAG-01.',
-        "w.yaml, line 8: workflows[0].covers[1] is 3, which is no rule ID. Write it like LAG-01.",
-        'w.yaml, line 9: workflows[0].last_review is "2026-02-30", a day that no calendar has. Write year-month-day, '
-        "such as 2026-05-01.",
-        'w.yaml, line 10: workflows[0].pilot.date is "yesterday", which is no date. Write year-month-day, such as '
-        "2026-05-01.",
-        "w.yaml, line 11: workflows[0].volume_per_day is -1; it takes at least 0. Write a number of at least 0.",
-        'w.yaml, line 12: workflows[0].failure_impact is "high"; it takes critical or non-critical. Write critical or '
-        "non-critical.",
-        'w.yaml, line 14: workflows[0].seams[0].kind is "consume", which is no kind of seam. Did you mean "consumes"?',
-        'w.yaml, line 14: workflows[0].seams[0].target is "grup:prod/billing", which is no component. Did you mean '
-        '"group"?',
-        'w.yaml, line 15: workflows[0].seams[1] has no "target". Add target: group:prod/billing.',
-        'w.yaml, line 15: workflows[0].seams[1].source is "topic:orders", only half a name. Write '
+        'w.yaml, line 2, column 5: workflows[0] has no "name". Add name: order-to-cash.',
+        'w.yaml, line 2, column 5: "nam" is no key of workflows[0]. Did you mean "name"?',
+        'w.yaml, line 3, column 15: workflows[0].paradigm is "evnt"; it takes batch, event, api or hybrid. Did you '
+        'mean "event"?',
+        'w.yaml, line 4, column 20: workflows[0].answer_needed is "no"; it takes true or false. Write false.',
+        'w.yaml, line 5, column 22: workflows[0].latency_seconds is "soon", not a number. Write a number.',
+        "w.yaml, line 6, column 10: workflows[0].slo is 101; it takes at most 100. Write a number of at most 100.",
+        'w.yaml, line 7, column 14: workflows[0].cadence is "sometimes". Write continuous, a cron line ("0 2 * * '
+        '*") or a period (1h).',
+        'w.yaml, line 8, column 14: workflows[0].covers[0] is "LAG-1", which is no rule ID. Write it like LAG-01.',
+        "w.yaml, line 8, column 21: workflows[0].covers[1] is 3, which is no rule ID. Write it like LAG-01.",
+        'w.yaml, line 9, column 18: workflows[0].last_review is "2026-02-30", a day that no calendar has. Write '
+        "year-month-day, such as 2026-05-01.",
+        'w.yaml, line 10, column 19: workflows[0].pilot.date is "yesterday", which is no date. Write '
+        "year-month-day, such as 2026-05-01.",
+        "w.yaml, line 11, column 21: workflows[0].volume_per_day is -1; it takes at least 0. Write a number of at "
+        "least 0.",
+        'w.yaml, line 12, column 21: workflows[0].failure_impact is "high"; it takes critical or non-critical. '
+        "Write critical or non-critical.",
+        'w.yaml, line 14, column 16: workflows[0].seams[0].kind is "consume", which is no kind of seam. Did you '
+        'mean "consumes"?',
+        'w.yaml, line 14, column 62: workflows[0].seams[0].target is "grup:prod/billing", which is no component. '
+        'Did you mean "group"?',
+        'w.yaml, line 15, column 9: workflows[0].seams[1] has no "target". Add target: group:prod/billing.',
+        'w.yaml, line 15, column 34: workflows[0].seams[1].source is "topic:orders", only half a name. Write '
         "topic:<cluster>/<topic>.",
-        'w.yaml, line 16: workflows[0].seams[2].source is "service:*", a pattern. Name one component; patterns belong '
-        "below components.",
-        'w.yaml, line 16: workflows[0].seams[2].target is "route:shop", only part of a route. Write '
+        'w.yaml, line 16, column 31: workflows[0].seams[2].source is "service:*", a pattern. Name one component; '
+        "patterns belong below components.",
+        'w.yaml, line 16, column 52: workflows[0].seams[2].target is "route:shop", only part of a route. Write '
         '"route:<service> <METHOD> <template>".',
-        'w.yaml, line 18: components.topic:prod/clicks.dead_letters is "group:a/b", not a topic. Write '
+        'w.yaml, line 18, column 52: components.topic:prod/clicks.dead_letters is "group:a/b", not a topic. Write '
         "topic:<cluster>/<topic>.",
-        'w.yaml, line 18: components.topic:prod/clicks.timezone is "Europe/Berln", which is no time zone. Did you '
-        'mean "Europe/Berlin"?',
-        'w.yaml, line 18: components.topic:prod/clicks.schedule is "0 2 * *", which is no cron line. Write five '
-        'fields: "0 2 * * *".',
-        'w.yaml, line 19: components.topic:prod/clicks .component is "topic:prod/clicks ", with spaces around it, '
-        "invisible characters or over 512. Write the plain name.",
-        "w.yaml, line 19: components.topic:prod/clicks .legal_hold is 1; it takes true or false. Write true or false.",
-        "w.yaml, line 19: components.topic:prod/clicks .safe_posts is a text, not a list. Write one item a line, each "
-        "after a dash.",
-        "w.yaml, line 19: components.topic:prod/clicks .sunset is 2026, which is no date. Write year-month-day, such "
-        "as 2026-05-01.",
-        'w.yaml, line 20: components[2] has no "component". Add component: "topic:prod/orders".',
-        'w.yaml, line 21: "team" is no key of the file. Did you mean "teams"?',
+        'w.yaml, line 18, column 75: components.topic:prod/clicks.timezone is "Europe/Berln", which is no time '
+        'zone. Did you mean "Europe/Berlin"?',
+        'w.yaml, line 18, column 99: components.topic:prod/clicks.schedule is "0 2 * *", which is no cron line: '
+        'it has 4 fields. Write five fields: "0 2 * * *".',
+        'w.yaml, line 19, column 17: components.topic:prod/clicks .component is "topic:prod/clicks ", with spaces '
+        "around it, invisible characters or over 512. Write the plain name.",
+        "w.yaml, line 19, column 51: components.topic:prod/clicks .legal_hold is 1; it takes true or false. Write "
+        "true or false.",
+        "w.yaml, line 19, column 66: components.topic:prod/clicks .safe_posts is a text, not a list. Write one "
+        "item a line, each after a dash.",
+        "w.yaml, line 19, column 77: components.topic:prod/clicks .sunset is 2026, which is no date. Write "
+        "year-month-day, such as 2026-05-01.",
+        'w.yaml, line 20, column 5: components[2] has no "component". Add component: "topic:prod/orders".',
+        'w.yaml, line 21, column 1: "team" is no key of the file. Did you mean "teams"?',
     ]
 
 
@@ -233,10 +237,10 @@ components: [{component: 'topic:p/x', owner: shop, terminal: true}]
 """
     declared, problems = declare([("1.yaml", first), ("2.yaml", second)])
     assert [str(problem) for problem in problems] == [
-        '2.yaml, line 1: workflow "a" is declared already in 1.yaml, line 1. Keep one of them.',
-        '2.yaml, line 1: workflow "b" is declared already in 2.yaml, line 1. Keep one of them.',
-        '2.yaml, line 2: team "t" is declared already in 1.yaml, line 2. Keep one of them.',
-        '2.yaml, line 3: owner of topic:p/x is "shop" here and "web" in 1.yaml, line 3. Keep one of them.',
+        '2.yaml, line 1, column 20: workflow "a" is declared already in 1.yaml, line 1. Keep one of them.',
+        '2.yaml, line 1, column 42: workflow "b" is declared already in 2.yaml, line 1. Keep one of them.',
+        '2.yaml, line 2, column 16: team "t" is declared already in 1.yaml, line 2. Keep one of them.',
+        '2.yaml, line 3, column 46: owner of topic:p/x is "shop" here and "web" in 1.yaml, line 3. Keep one of them.',
     ]
     assert [flow.name for flow in declared.workflows] == ["a"], "a file with a problem is left out as a whole"
 
@@ -258,8 +262,8 @@ def test_a_seam_leads_where_its_kind_leads() -> None:
     ] * 2
     text = 'workflows: [{name: a, seams: [{kind: reads, source: "topic:p/t", target: "job:c/j"}]}]'
     assert wrong(text) == [
-        'w.yaml, line 1: source of this seam is "topic:p/t", and reads leads from table or dataset to service or job. '
-        "Name a table."
+        'w.yaml, line 1, column 53: workflows.a.seams[0].source is "topic:p/t", and reads leads from table or dataset '
+        "to service or job. Name a table."
     ]
     assert set(DIRECTIONS) == set(SEAM_KINDS)
 
@@ -284,7 +288,7 @@ def test_any_other_cadence_is_refused(cadence: str) -> None:
 def test_a_long_list_of_problems_is_cut() -> None:
     problems = wrong("workflows:\n" + "- {name: a, nam: b}\n" * 300)
     assert len(problems) == 101
-    assert problems[-1] == "w.yaml: 200 more problems are not shown. Mend the first ones."
+    assert problems[-1] == "w.yaml: 499 more problems are not shown. Mend the first ones."
 
 
 def test_files_are_found_by_globs_relative_to_a_folder(tmp_path: Path) -> None:

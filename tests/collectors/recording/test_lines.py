@@ -1,7 +1,6 @@
 """Lines of recordings: good and bad ones, plain and gzip, however large; nothing crashes the reader."""
 
 import gzip
-import io
 import json
 import random
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collectors.recording.reader import MAX_LINE, Reader, looks_like_recording, read
+from collectors.recording.lines import MAX_LINE, Lines
+from collectors.recording.reader import Reader, looks_like_recording, read
 
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 AT = "2026-11-01T00:00:30Z"
@@ -116,11 +116,53 @@ def test_a_cut_or_broken_gzip_keeps_what_came_before(tmp_path: Path) -> None:
 
 
 def test_a_huge_line_is_never_held(tmp_path: Path) -> None:
-    stream = io.BytesIO(b"x" * (3 * MAX_LINE) + b"\n" + line() + b"\n")
+    (tmp_path / "x").write_bytes(b"x" * (3 * MAX_LINE) + b"\n" + line() + b"\n")
+    assert [len(one) for one in Lines(tmp_path / "x").every()] == [MAX_LINE + 1, len(line())]
     reader = Reader()
-    pieces = list(reader.split(stream))
-    assert [len(piece) for piece in pieces] == [MAX_LINE + 1, len(line()) + 1]
-    assert len(list(reader.read(pieces))) == 1
+    assert len(list(reader.read_file(tmp_path / "x"))) == 1
+    assert reader.tally.rejected == {"line is longer than 16 MiB": 1}
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_lines_are_those_of_the_file_whatever_the_pieces(tmp_path: Path, pack: Any) -> None:
+    dice = random.Random(3)  # a fixed seed
+    lines = [dice.randbytes(dice.choice((0, 1, 100, 50_000))).replace(b"\n", b"") for _ in range(60)]
+    (tmp_path / "x").write_bytes(pack(b"\n".join(lines)))
+    found = list(Lines(tmp_path / "x").every())
+    assert found == lines[: len(found)]
+    assert not any(lines[len(found) :])
+
+
+def test_gzip_files_one_behind_another_are_one_file(tmp_path: Path) -> None:
+    text = [b"a" * 100_000 + b"\n", b"\n", b"b\n"]
+    (tmp_path / "x").write_bytes(b"".join(gzip.compress(part) for part in text) + b"\0" * 100)
+    lines = Lines(tmp_path / "x")
+    assert b"\n".join(lines.every()) + b"\n" == b"".join(text)
+    assert not lines.broken
+
+
+def test_a_file_that_grows_gives_its_new_lines_once_they_have_ended(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.touch()
+    lines = Lines(path)
+    assert list(lines.whole()) == []
+    for more, ended in ((b"a\nb", [b"a"]), (b"", []), (b"c\n", [b"bc"]), (b"d", []), (b"\n", [b"d"])):
+        with path.open("ab") as file:
+            file.write(more)
+        assert list(lines.whole()) == ended
+
+
+def test_no_file_is_held_open(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"a\n" * 100_000)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    reading = [Lines(tmp_path / "x").whole() for _ in range(50)]
+    assert [next(lines) for lines in reading] == [b"a"] * 50
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line() -> None:
+    assert looks_like_recording(b"\xef\xbb\xbf" + line())
+    assert len(list(read([b"\xef\xbb\xbf" + line(), "\ufeff" + line().decode()]))) == 2
 
 
 def test_a_recording_is_known_by_its_content() -> None:

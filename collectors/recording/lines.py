@@ -1,0 +1,111 @@
+"""Lines of a file, plain or gzip. The file is open only while a piece of it is read, so thousands cost no handles."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+MAX_LINE = 16 << 20  #: bytes
+_GZIP = b"\x1f\x8b"
+_PIECE = 32 << 10
+_GZIP_WINDOW = 31  #: of zlib: a gzip header, 32 KiB
+
+
+class Pieces:
+    """The bytes of a file from its start, piece by piece; where the file grows, what is new comes next."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.broken = False  #: gzip, and not whole
+        self._at = 0
+        self._gzip: bool | None = None  #: None until two bytes are there
+        self._inflating: zlib._Decompress | None = None
+        self._held = b""
+
+    def next(self) -> bytes:
+        """The next piece; empty at the end. Raise OSError where the file cannot be read."""
+        if self._gzip is None and not self._known():
+            return b""
+        if not self._gzip:
+            return self._raw()
+        while not self.broken:
+            raw = self._held or self._raw()
+            inflated = self._inflate(raw)
+            if inflated:
+                return inflated
+            if not raw:
+                self.broken = self._inflating is not None
+                return b""
+        return b""
+
+    def _known(self) -> bool:
+        with self.path.open("rb") as file:
+            magic = file.read(len(_GZIP))
+        if not magic:
+            return False
+        self._gzip = magic == _GZIP
+        return True
+
+    def _raw(self) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(self._at)
+            raw = file.read(_PIECE)
+        self._at += len(raw)
+        return raw
+
+    def _inflate(self, raw: bytes) -> bytes:
+        if self._inflating is None:
+            raw = raw if self._at <= len(raw) else raw.lstrip(b"\0")  # gzip may follow gzip, with zeros between
+            if not raw:
+                return b""
+            self._inflating = zlib.decompressobj(_GZIP_WINDOW)
+        try:
+            inflated = self._inflating.decompress(raw, _PIECE)
+        except zlib.error:
+            self.broken = True
+            return b""
+        self._held = self._inflating.unconsumed_tail
+        if self._inflating.eof:
+            self._held, self._inflating = self._inflating.unused_data.lstrip(b"\0"), None
+        return inflated
+
+
+class Lines:
+    """The lines of a file in its order, of which none is held that is over the bound."""
+
+    def __init__(self, path: Path) -> None:
+        self._pieces = Pieces(path)
+        self._rest = bytearray()
+        self._cut = False  #: the line that is being read is over the bound
+
+    @property
+    def broken(self) -> bool:
+        """The file is gzip, and broken or cut off."""
+        return self._pieces.broken
+
+    def whole(self) -> Iterator[bytes]:
+        """The lines that have ended by now; may be asked again when the file has grown."""
+        while piece := self._pieces.next():
+            *ended, rest = piece.split(b"\n")
+            for part in ended:
+                yield self._end(part)
+            self._add(rest)
+
+    def every(self) -> Iterator[bytes]:
+        """Every line, the last one also where its end is missing."""
+        yield from self.whole()
+        if self._rest:
+            yield self._end(b"")
+
+    def _end(self, part: bytes) -> bytes:
+        self._add(part)
+        line = bytes(self._rest)
+        self._rest, self._cut = bytearray(), False
+        return line
+
+    def _add(self, part: bytes) -> None:
+        if self._cut:
+            return
+        self._rest += part
+        if len(self._rest) > MAX_LINE:  # one byte over the bound is kept, to tell
+            del self._rest[MAX_LINE + 1 :]
+            self._cut = True
