@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -295,9 +296,16 @@ class Looked:
 
 @pytest.fixture
 def served_site(state: tuple[str, Store]) -> Iterator[int]:
+    with serving(state[1]) as port:
+        yield port
+
+
+@contextmanager
+def serving(store: Store) -> Iterator[int]:
+    """The site of a store on a port of its own."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application(state[1]), log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(application(store), log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
