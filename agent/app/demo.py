@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from agent.app.inputs import find
+from agent.app.follow import Following
+from agent.app.inputs import Inputs, find
 from agent.app.parts import Parts
 from agent.app.replay import Replay
 from agent.app.wiring import catalogue, declared_in, decoder, thresholds
@@ -16,8 +17,27 @@ from agent.engine.round import Rounds
 
 def replay(parts: Parts, paths: Sequence[Path], every: timedelta) -> None:
     """Take captures in through an aggregator and rounds of their own, in virtual time, into the agent's store."""
-    spans = decoder(parts.settings)
-    inputs = find(paths)
+    _replayed(parts, find(paths), every)
+    parts.rounds = Rounds(parts.store, catalogue(), parts.declared, thresholds=thresholds(parts.settings))
+
+
+def replay_and_follow(parts: Parts, paths: Sequence[Path], every: timedelta) -> None:
+    """The same, and whatever is appended to the recordings later is taken in before each round."""
+    inputs = find(paths, ended=False)
+    one = _replayed(parts, inputs, every)
+    parts.rounds = Following(
+        parts.store,
+        catalogue(),
+        parts.declared,
+        thresholds=thresholds(parts.settings),
+        recordings=inputs.recordings,
+        counts=one.looks.counts,
+    )
+    if inputs.recordings:
+        parts.replayed = f"{parts.replayed}, and the recordings are followed".removeprefix(", and ")
+
+
+def _replayed(parts: Parts, inputs: Inputs, every: timedelta) -> Replay:
     if inputs.workflows:
         parts.declared = declared_in(inputs.workflows)
     rounds = Rounds(parts.store, catalogue(), parts.declared, thresholds=thresholds(parts.settings))
@@ -25,15 +45,19 @@ def replay(parts: Parts, paths: Sequence[Path], every: timedelta) -> None:
 
     def progress(at: datetime, count: int) -> None:
         if shown:
-            click.echo(f"\r\033[KReplaying {at:%a %H:%M} · {count:,}", nl=False, err=True)
+            click.echo(f"\r\033[KReplaying {at:%a %H:%M} · {count:,} requests and looks", nl=False, err=True)
 
-    one = Replay(spans, parts.store, rounds, every=every, progress=progress)
+    one = Replay(decoder(parts.settings), parts.store, rounds, every=every, progress=progress)
     one.run(inputs.happened())
     one.flush()
     if shown:
         click.echo("\r\033[K", nl=False, err=True)
-    parts.rounds = Rounds(parts.store, catalogue(), parts.declared, thresholds=thresholds(parts.settings))
+    for source in inputs.files:
+        if source.rejected:
+            reasons = ", ".join(f"{reason} ({count:,})" for reason, count in source.reasons.items())
+            click.echo(f"Not taken: {source.path}: {reasons}", err=True)
     if one.first is not None and one.now is not None:
         hours = (one.now - one.first).total_seconds() / 3600
-        parts.replayed = f"{hours:.0f} hours replayed up to {one.now.astimezone(UTC):%H:%M} UTC"
+        parts.replayed = f"{hours:.0f} hours up to {one.now.astimezone(UTC):%H:%M} UTC were replayed"
         click.echo(f"Replayed {hours:.0f} hours: {one.count:,} requests and looks.", err=True)
+    return one

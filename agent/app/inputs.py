@@ -81,6 +81,43 @@ class Happened:
 Stream = Iterator[Happened]
 
 
+@dataclass(slots=True)
+class Recorded:
+    """A recording and how far it has been read."""
+
+    source: Input
+    lines: Lines
+    reader: Reader = field(default_factory=Reader)
+    _now: datetime | None = None
+
+    def so_far(self) -> Iterator[Reading]:
+        """What stands in it and has not been read; may be asked again when it has grown. Raise OSError."""
+        yield from self._counted(self.lines.whole())
+
+    def happened(self, *, ended: bool) -> Stream:
+        """What it tells, in the order of its times; with `ended` also a last line whose end is missing."""
+        number = 0
+        try:
+            for part in (self.lines.whole(), self.lines.last()) if ended else (self.lines.whole(),):
+                for reading in self._counted(part):
+                    self._now = reading.at if self._now is None else max(self._now, reading.at)
+                    number += 1
+                    yield Happened(self._now, number, reading)
+        except OSError as problem:
+            self.source.reject(f"cannot be read ({problem.strerror or problem})")
+        if self.lines.broken:
+            self.source.reject("gzip is broken or cut off")
+
+    def _counted(self, lines: Iterator[bytes]) -> Iterator[Reading]:
+        for reading in self.reader.read(lines):
+            self.source.taken += 1
+            yield reading
+        self.source.facts = self.reader.facts
+        for reason, count in self.reader.tally.rejected.items():
+            self.source.rejected += count - self.source.reasons[reason]
+            self.source.reasons[reason] = count
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     """A file to be read; nothing of it is open or held before its first time."""
@@ -91,10 +128,12 @@ class _File:
 
 @dataclass(slots=True)
 class Inputs:
-    """Everything that was found below some paths."""
+    """Everything that was found below some paths; where it has not `ended`, somebody writes to its recordings still."""
 
+    ended: bool = True
     files: list[Input] = field(default_factory=list)
     workflows: list[tuple[str, str]] = field(default_factory=list)
+    recordings: list[Recorded] = field(default_factory=list)
     _streams: list[_File] = field(default_factory=list)
     _seen: set[Path] = field(default_factory=set)
 
@@ -143,7 +182,9 @@ class Inputs:
             source.facts = source.taken = 1
             self.workflows.append((source.path, path.read_text("utf-8", "replace")))
         elif kind.format == "recording":
-            self._streams.append(_File(kind.first or _ALWAYS, lambda: _recording(path, source)))
+            recorded = Recorded(source, Lines(path))
+            self.recordings.append(recorded)
+            self._streams.append(_File(kind.first or _ALWAYS, lambda: recorded.happened(ended=self.ended)))
         elif kind.by_line:
             self._streams.append(_File(arrived or kind.first or _ALWAYS, lambda: _lines(path, source, arrived)))
         elif (at := arrived or kind.first) is not None:
@@ -163,9 +204,9 @@ def _push(due: list[tuple[Happened, int, Stream]], number: int, stream: Stream) 
         heapq.heappush(due, (happened, number, stream))
 
 
-def find(paths: Sequence[Path]) -> Inputs:
+def find(paths: Sequence[Path], *, ended: bool = True) -> Inputs:
     """Everything below some files and folders; a folder's `index.jsonl` gives the times of arrival."""
-    inputs = Inputs()
+    inputs = Inputs(ended)
     for path in paths:
         if path.is_dir():
             for folder in sorted({file.parent for file in path.rglob("*") if file.is_file()}):
@@ -237,18 +278,3 @@ def _one(line: bytes, source: Input) -> Any:
             source.reject(not_yet(name))
             return None
     return request
-
-
-def _recording(path: Path, source: Input) -> Stream:
-    reader = Reader()
-    now: datetime | None = None
-    try:
-        for number, reading in enumerate(reader.read_file(path)):
-            now = reading.at if now is None else max(now, reading.at)
-            source.taken += 1
-            yield Happened(now, number, reading)
-    except OSError as problem:
-        source.reject(f"cannot be read ({problem.strerror or problem})")
-    source.facts += reader.facts
-    for reason, count in reader.tally.rejected.items():
-        source.reject(reason, count)

@@ -27,6 +27,7 @@ NO_TIME = "no span has a possible time"
 _HEAD = 65_536
 _FIRST_LINES = 200  #: that may be rubbish before a file says what it is
 _FIRST_BYTES = 32 << 20
+_FIELD_1 = b"\n"  #: how a request in protobuf begins: field 1, of a length
 _BOM = b"\xef\xbb\xbf"
 _MOST_WORKFLOW = 1 << 20
 _YAML = (".yaml", ".yml")
@@ -69,6 +70,10 @@ def recognise(path: Path) -> Kind | None:
     head = _start(path, _HEAD)
     if not head:
         return None
+    if head[:1] == _FIELD_1:
+        request = _protobuf(path)
+        if request.format == "otlp-traces":
+            return request  # a blank first line looks the same, but no text parses into spans with identities
     if b"{" in head:
         found = _by_lines(path)
         if found is not None:

@@ -90,11 +90,15 @@ class Lines:
                 yield self._end(part)
             self._add(rest)
 
-    def every(self) -> Iterator[bytes]:
-        """Every line, the last one also where its end is missing."""
-        yield from self.whole()
+    def last(self) -> Iterator[bytes]:
+        """The line whose end is missing, of a file that nobody writes to any more."""
         if self._rest:
             yield self._end(b"")
+
+    def every(self) -> Iterator[bytes]:
+        """Every line of such a file."""
+        yield from self.whole()
+        yield from self.last()
 
     def _end(self, part: bytes) -> bytes:
         self._add(part)

@@ -28,17 +28,16 @@ class Broker:
         self._end = end
         self._ends = {topic: [4_000.0] * 3 for topic in _RATES}
         self._read = {group: [4_000.0] * 3 for group in _GROUPS}
-        self._start = start
+        self._at = start
+        self._step = 0
 
-    def lines(self) -> Iterator[str]:
-        """The recording, oldest first."""
-        at = self._start
-        step = 0
-        while at <= self._end:
-            self._move(at)
-            yield json.dumps(self._line(at, whole=step % 10 == 0))
-            at += STEP
-            step += 1
+    def lines(self, until: float) -> Iterator[str]:
+        """The recording up to a time, oldest first; the next call goes on from there."""
+        while self._at <= until:
+            self._move(self._at)
+            yield json.dumps(self._line(self._at, whole=self._step % 10 == 0))
+            self._at += STEP
+            self._step += 1
 
     def _move(self, at: float) -> None:
         hour = (at % 86_400) / 3600

@@ -29,10 +29,11 @@ class Estate:
         self._offsets: dict[str, int] = {}
         self._killed = False
         self._recent: list[tuple[Span, int]] = []
+        self._later: list[Span] = []  #: spans that have not ended yet
         self.instance = "a"
 
     def traffic(self, start: float, seconds: float) -> list[Span]:
-        """Every span that ends in one stretch."""
+        """Every span that ends in one stretch; those that end later are kept for theirs."""
         at = start
         while at < start + seconds:
             hour = (at % 86_400) / 3600
@@ -42,7 +43,9 @@ class Estate:
                 self._checkout(at)
         if not self._killed and start + seconds >= self._end - KILLED_AT_HOURS * 3600:
             self._kill(start + seconds)
-        return self._tracer.take()
+        made = [*self._later, *self._tracer.take()]
+        self._later = [span for span in made if span.start + span.seconds > start + seconds]
+        return [span for span in made if span.start + span.seconds <= start + seconds]
 
     def _checkout(self, at: float) -> None:
         make = self._tracer.span

@@ -1,4 +1,8 @@
-"""`make demo`: makes the estate, replays it into a fresh store, then sends its traffic to the agent until Ctrl-C."""
+"""`make demo`: makes the estate, replays it into a fresh store, and lets it go on living until Ctrl-C.
+
+Live, its services send their traces over the network, and its broker's looks are appended to the recording that the
+agent follows.
+"""
 
 import gzip
 import json
@@ -13,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import NoReturn
 
 from deploy.demo.broker import Broker
 from deploy.demo.estate import Estate
@@ -20,32 +25,57 @@ from deploy.demo.spans import request
 
 HOURS = 25
 BATCH = 60.0
+BEAT = 5.0  #: seconds between two things that the living estate does
 SEED = 20261124
+EVERY = "10m"  #: virtual time between two judgements of the replay
+STOPPED = 130  #: how a command ends that Ctrl-C stopped before it served
 
 
-def make(folder: Path, end: float) -> Estate:
-    """Write 25 hours of captures that end now; return the estate, ready to go on."""
-    start = end - HOURS * 3600
-    traces = folder / "traces"
-    traces.mkdir()
-    estate = Estate(SEED, end)
-    index = []
-    at, number = start, 0
-    while at < end:
-        spans = [span for span in estate.traffic(at, BATCH) if span.start + span.seconds <= end]
+class Demo:
+    """The estate with its files."""
+
+    def __init__(self, folder: Path, end: float) -> None:
+        self._folder, self._end = folder, end
+        self._start = end - HOURS * 3600
+        self._estate = Estate(SEED, end)
+        self._broker = Broker(SEED, self._start, end)
+        self._at = end
+
+    def make(self) -> None:
+        """Write 25 hours of captures that end now."""
+        traces = self._folder / "traces"
+        traces.mkdir()
+        index = []
+        at, number = self._start, 0
+        while at < self._end:
+            length = min(BATCH, self._end - at)
+            spans = self._estate.traffic(at, length)
+            if spans:
+                name = f"{number:05}-traces.pb.gz"
+                (traces / name).write_bytes(gzip.compress(request(spans, self._estate.instance), 1))
+                arrived = int((at + length) * 1e9)
+                index.append(json.dumps({"file": name, "recv_unix_nano": arrived, "path": "/v1/traces"}))
+            at += length
+            number += 1
+        (traces / "index.jsonl").write_text("\n".join(index) + "\n")
+        self.look(self._end)
+        shutil.copy(Path(__file__).parent / "workflows.yaml", self._folder / "workflows.yaml")
+
+    def look(self, now: float) -> None:
+        """Append what the broker says, every 30 seconds up to now."""
+        with (self._folder / "broker.ndjson").open("a") as recording:
+            recording.writelines(f"{line}\n" for line in self._broker.lines(now))
+
+    def send(self, now: float, port: int) -> None:
+        """Send the traffic since the last time to the agent's own receiver; raise OSError where it is not taken."""
+        spans = self._estate.traffic(self._at, now - self._at)
+        self._at = now
         if spans:
-            name = f"{number:05}-traces.pb.gz"
-            (traces / name).write_bytes(gzip.compress(request(spans, estate.instance), 1))
-            arrived = max([at + BATCH, *(span.start + span.seconds for span in spans)])
-            index.append(json.dumps({"file": name, "recv_unix_nano": int(arrived * 1e9), "path": "/v1/traces"}))
-        at += BATCH
-        number += 1
-    (traces / "index.jsonl").write_text("\n".join(index) + "\n")
-    with gzip.open(folder / "broker.ndjson.gz", "wt", compresslevel=1) as lines:
-        for line in Broker(SEED, start, end).lines():
-            lines.write(line + "\n")
-    shutil.copy(Path(__file__).parent / "workflows.yaml", folder / "workflows.yaml")
-    return estate
+            headers = {"Content-Type": "application/x-protobuf", "User-Agent": "seamwatch-demo"}
+            body = request(spans, self._estate.instance)
+            url = f"http://127.0.0.1:{port}/v1/traces"
+            with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=5):  # loopback
+                pass
 
 
 def free(port: int) -> int:
@@ -70,51 +100,82 @@ def _ready(port: int) -> bool:
         return False
 
 
-def live(estate: Estate, port: int, web: int, agent: "subprocess.Popen[bytes]") -> None:
-    """Send the estate's traffic to the agent's own receiver, until it ends."""
-    url = f"http://127.0.0.1:{port}/v1/traces"
+def live(demo: Demo, otlp: int, web: int, agent: "subprocess.Popen[bytes]", begun: float) -> None:
+    """Let the estate live until the agent ends."""
     while agent.poll() is None and not _ready(web):
         time.sleep(0.2)
+    if agent.poll() is None:
+        seconds = time.monotonic() - begun
+        print(
+            f"Ready after {seconds:.0f} s: http://127.0.0.1:{web}. The estate goes on living; Ctrl-C stops it.",
+            flush=True,
+        )
     while agent.poll() is None:
-        begun = time.time()
-        time.sleep(5)
-        spans = estate.traffic(begun, time.time() - begun)
-        if not spans:
-            continue
-        headers = {"Content-Type": "application/x-protobuf", "User-Agent": "seamwatch-demo"}
-        body = request(spans, estate.instance)
+        time.sleep(BEAT)
+        now = time.time()
+        demo.look(now)
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=5):  # loopback
-                pass
+            demo.send(now, otlp)
         except (urllib.error.URLError, OSError) as problem:
             if agent.poll() is None:
-                print(f"The agent did not take the traffic ({problem}); trying again.", file=sys.stderr)
+                print(f"The agent did not take the traffic ({problem}); going on.", file=sys.stderr)
 
 
-def main() -> int:
-    """Run the demo until Ctrl-C."""
-    folder = Path(tempfile.mkdtemp(prefix="seamwatch-demo-"))
-    print("Making 25 hours of a small estate …", flush=True)
-    captures = folder / "captures"
-    captures.mkdir()
-    estate = make(captures, time.time())
-    otlp, web = free(4318), free(8740)
+def start(folder: Path, otlp: int, web: int) -> "subprocess.Popen[bytes]":
+    """Start the agent on the captures; a group of its own, so that a Ctrl-C reaches it once, from us."""
     environ = {
         **os.environ,
         "SEAMWATCH_DATA_DIR": str(folder / "data"),
         "SEAMWATCH_LISTEN__OTLP": f"127.0.0.1:{otlp}",
         "SEAMWATCH_LISTEN__WEB": f"127.0.0.1:{web}",
     }
-    command = [sys.executable, "-m", "agent", "run", "--replay", str(captures), "--every", "5m", "--next-free-port"]
-    agent = subprocess.Popen(command, env=environ)  # noqa: S603  # our own command
-    signal.signal(signal.SIGTERM, lambda *_: agent.terminate())
+    command = [sys.executable, "-m", "agent", "run", "--replay", str(folder / "captures"), "--follow"]
+    command += ["--every", EVERY, "--next-free-port"]
+    return subprocess.Popen(command, env=environ, process_group=0)  # noqa: S603  # our own command
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def stop(agent: "subprocess.Popen[bytes] | None") -> int:
+    """Stop the agent as Ctrl-C does."""
+    if agent is None:
+        print("Stopped.")
+        return 0
+    agent.send_signal(signal.SIGINT)
     try:
-        live(estate, otlp, web, agent)
+        code = agent.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        agent.kill()
+        code = agent.wait()
+    return 0 if code == STOPPED else code
+
+
+def main() -> int:
+    """Run the demo until Ctrl-C."""
+    begun = time.monotonic()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    folder = Path(tempfile.mkdtemp(prefix="seamwatch-demo-"))
+    agent = None
+    try:
+        captures = folder / "captures"
+        captures.mkdir()
+        print(f"Making {HOURS} hours of a small estate, which takes about 3 s …", flush=True)
+        demo = Demo(captures, time.time())
+        demo.make()
+        print("Replaying them through the real rules, which takes about 20 s on two quiet cores …", flush=True)
+        otlp, web = free(4318), free(8740)
+        agent = start(folder, otlp, web)
+        live(demo, otlp, web, agent, begun)
+        return agent.wait()
     except KeyboardInterrupt:
-        agent.send_signal(signal.SIGINT)
-    code = agent.wait()
-    shutil.rmtree(folder, ignore_errors=True)
-    return code
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # once is enough: what is left is to clean up
+        return stop(agent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""Recordings that go on after their replay: what is appended to them is taken in before each round."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from agent.app.inputs import Recorded
+from agent.app.parts import Parts
+from agent.app.replay import Looks
+from agent.engine.round import Outcomes, Rounds
+from agent.model.declared import Declarations
+from agent.model.rule import Rule
+from agent.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Following(Rounds):
+    """Rounds that first read on in some recordings, with the readers that replayed them.
+
+    A round judges as of some minutes ago, so that what was written since the one before is never late.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rules: Sequence[Rule],
+        declared: Declarations,
+        *,
+        thresholds: Mapping[str, Mapping[str, Any]],
+        recordings: Sequence[Recorded],
+        counts: Mapping[str, int],
+    ) -> None:
+        super().__init__(store, rules, declared, thresholds=thresholds)
+        self._recordings = recordings
+        self._looks = Looks(store, counts)
+        self._unread: set[str] = set()  #: recordings that could not be read the last time
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The sources that are followed, as the store names them."""
+        return frozenset(self._looks.counts)
+
+    def run(self, as_of: datetime, *, elapsed: bool = False) -> Outcomes:
+        """Take in what was appended, then judge."""
+        self.take()
+        return super().run(as_of, elapsed=elapsed)
+
+    def take(self) -> None:
+        """Take in what was appended; what the store does not take now it is given the next time."""
+        self._looks.write()
+        for recorded in self._recordings:
+            path = recorded.source.path
+            try:
+                for reading in recorded.so_far():
+                    self._looks.keep(reading, reading.at)
+                self._unread.discard(path)
+            except OSError as problem:  # of the file: the store's are of another kind
+                self._tell(path, problem)
+        self._looks.write()
+
+    def _tell(self, path: str, problem: OSError) -> None:
+        if path not in self._unread:
+            log.warning("recording cannot be read", extra={"fields": {"path": path, "why": problem.strerror}})
+        self._unread.add(path)
+
+
+def followed(parts: Parts) -> frozenset[str]:
+    """The sources whose recordings are read on."""
+    return parts.rounds.sources if isinstance(parts.rounds, Following) else frozenset()

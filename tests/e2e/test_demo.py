@@ -1,0 +1,74 @@
+"""The demo's estate: whole when it is replayed, living on afterwards, and gone without a trace."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from collectors.recording.reader import read
+from deploy.demo.broker import STEP, Broker
+from deploy.demo.estate import Estate
+from deploy.demo.run import stop
+from deploy.demo.spans import Span
+
+ROOT = Path(__file__).parents[2]
+END = 1_795_500_000.0
+HOUR = 3_600.0
+
+
+def ended(spans: Sequence[Span], by: float) -> bool:
+    return all(span.start + span.seconds <= by for span in spans)
+
+
+def test_no_span_is_sent_before_it_has_ended_and_none_is_left_out() -> None:
+    estate = Estate(1, END)
+    parts = [(END + 60 * minute, estate.traffic(END + 60 * (minute - 1), 60)) for minute in range(-90, 91)]
+    assert all(ended(spans, by) for by, spans in parts)
+    owns = [span.own for _, spans in parts for span in spans]
+    assert len(owns) == len(set(owns))
+    assert any(span.service == "ledger" for span in parts[-1][1])
+
+
+def test_the_broker_goes_on_where_its_recording_ended() -> None:
+    broker = Broker(1, END - HOUR, END)
+    before = list(broker.lines(END))
+    assert list(broker.lines(END)) == []
+    after = list(broker.lines(END + 300))
+    assert (len(before), len(after)) == (int(HOUR / STEP) + 1, 10)
+    times = [reading.at for reading in read([*before, *after])]
+    steps = {round((later - earlier).total_seconds()) for earlier, later in pairwise(times)}
+    assert steps == {STEP}
+    ends = [json.loads(line)["topics"]["orders"]["partitions"]["0"]["end"] for line in (*before, *after)]
+    assert ends == sorted(ends)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_stopped_while_it_makes_captures_ends_cleanly(number: int, tmp_path: Path) -> None:
+    environ = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "deploy.demo.run"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, env=environ, **pipes) as process:  # type: ignore[call-overload]  # by name
+        end = time.monotonic() + 60
+        while not list(tmp_path.glob("seamwatch-demo-*/captures/traces/*.gz")):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err, out.splitlines()[-1]) == (0, b"", b"Stopped.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_agent_that_was_stopped_before_it_served_is_no_error() -> None:
+    waiting = "import signal, sys, time\nsignal.signal(2, lambda *_: sys.exit(130))\nprint(flush=True)\ntime.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", waiting], stdout=subprocess.PIPE) as agent:
+        assert agent.stdout is not None
+        agent.stdout.readline()
+        assert stop(agent) == 0

@@ -1,0 +1,119 @@
+"""A recording that is replayed goes on: what is appended is folded by the same reader, whatever the store does."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.app.demo import replay, replay_and_follow
+from agent.app.follow import Following, followed
+from agent.app.parts import Parts, assemble
+from agent.config.load import load
+from agent.config.settings import Settings
+from tests.e2e.commands import told
+
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+
+
+def look(step: int) -> str:
+    """Step by step 100 messages more, of which 90 are read."""
+    at = (START + timedelta(seconds=30 * step)).isoformat()
+    topics = {"orders": {"partitions": {"0": {"start": 0, "end": 1_000 + 100 * step}}}}
+    groups = {"billing": {"state": "Stable", "committed": {"orders": {"0": 1_000 + 90 * step}}}}
+    head = {"recording": 1, "source": "kafka", "cluster": "prod", "at": at}
+    return json.dumps(head | {"topics": topics, "groups": groups})
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    settings = load(None, {"SEAMWATCH_DATA_DIR": str(tmp_path / "data")}, tmp_path)
+    assert isinstance(settings, Settings)
+    made = assemble(settings)
+    yield made
+    made.memory.journal.close()
+    made.store.close()
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "broker.ndjson"
+    path.write_text("".join(f"{look(step)}\n" for step in range(10)))
+    return path
+
+
+def append(path: Path, *texts: str) -> None:
+    with path.open("a") as file:
+        file.writelines(texts)
+
+
+def taken(parts: Parts) -> tuple[datetime | None, int]:
+    """The last look that the store has, and how many facts it has had."""
+    [row] = [row for row in parts.store.sources() if row.source == "recording/kafka/prod"]
+    return row.last_fact, sum(row.counters.values())
+
+
+def at(step: int) -> datetime:
+    return START + timedelta(seconds=30 * step)
+
+
+def test_what_is_appended_is_taken_in_before_the_next_round(parts: Parts, recording: Path) -> None:
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    last, facts = taken(parts)
+    assert last == at(9)
+    append(recording, f"{look(10)}\n", f"{look(11)}\n")
+    parts.rounds.run(at(11))
+    assert taken(parts) == (at(11), facts + 2 * (facts // 10))
+    parts.rounds.run(at(12))
+    assert taken(parts)[0] == at(11), "nothing new, and nothing twice"
+    assert followed(parts) == {"recording/kafka/prod"}
+    assert parts.replayed.endswith("were replayed, and the recordings are followed")
+
+
+def test_a_line_that_is_being_written_waits_for_its_end(parts: Parts, recording: Path) -> None:
+    append(recording, look(10)[:50])
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    parts.rounds.run(at(10))
+    assert taken(parts)[0] == at(9)
+    append(recording, look(10)[50:] + "\n")
+    parts.rounds.run(at(10))
+    assert taken(parts)[0] == at(10)
+
+
+def test_the_readers_memory_goes_on(parts: Parts, recording: Path) -> None:
+    """How old the oldest unread message is follows from when its offset was the end: seen in the replay only."""
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    append(recording, f"{look(10)}\n")
+    assert isinstance(parts.rounds, Following)
+    parts.rounds.take()
+    found = parts.store.series_of(["age_seconds"], START, START + timedelta(hours=1))
+    [ages] = found.values()
+    assert len(ages.values) == 11
+    assert ages.values[-1] > 0
+
+
+def test_without_follow_a_replay_is_over(parts: Parts, recording: Path) -> None:
+    replay(parts, [recording], timedelta(minutes=1))
+    append(recording, f"{look(10)}\n")
+    parts.rounds.run(at(10))
+    assert taken(parts)[0] == at(9)
+    assert followed(parts) == frozenset()
+    assert parts.replayed.endswith("were replayed")
+
+
+def test_a_recording_that_is_away_for_a_while_is_read_on(parts: Parts, recording: Path, tmp_path: Path) -> None:
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    append(recording, f"{look(10)}\n")
+    recording.rename(tmp_path / "away")
+    parts.rounds.run(at(10))
+    assert taken(parts)[0] == at(9)
+    (tmp_path / "away").rename(recording)
+    parts.rounds.run(at(10))
+    assert taken(parts)[0] == at(10)
+
+
+def test_follow_needs_a_replay(tmp_path: Path) -> None:
+    done = told("run", "--follow", cwd=tmp_path)
+    assert done.code == 2
+    assert "Add --replay PATH." in done.err

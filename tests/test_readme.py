@@ -1,0 +1,85 @@
+"""The README's commands, options, rules and exit codes are those of the product, and the other way round."""
+
+import re
+import shlex
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from agent.app.wiring import catalogue
+from agent.cli import COMMANDS
+from agent.config.load import RESERVED, variables
+from tests.e2e.commands import told
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+CODE = re.findall(r"`([^`\n]+)`", TEXT)
+SHOWN = [line.strip().partition(" #")[0] for line in re.findall(r"(?m)^    (.+)$", TEXT)]
+GROUPS = {
+    "finding": ("ack", "silence", "dispute", "waive"),
+    "db": ("upgrade", "downgrade", "status"),
+    "config": ("show",),
+}
+
+
+def helped(*words: str) -> str:
+    done = told(*words, "--help", cwd=ROOT)
+    assert done.code == 0, words
+    return done.out
+
+
+def test_every_row_of_a_table_has_the_cells_of_its_head() -> None:
+    rows = [line for line in TEXT.splitlines() if line.startswith("|")]
+    assert len(rows) > 20
+    for before, after in pairwise(TEXT.splitlines()):
+        if before.startswith("|") and after.startswith("|"):
+            assert before.count("|") == after.count("|"), after
+
+
+def test_every_command_stands_in_the_readme_and_is_one() -> None:
+    named = {words.split()[1] for words in CODE if words.startswith("seamwatch ")}
+    assert named == set(COMMANDS)
+    for name, inner in GROUPS.items():
+        assert all(f"`{word}`" in TEXT or f"{name} {word}" in TEXT for word in inner)
+        assert all(helped(name, word) for word in inner)
+
+
+def test_every_option_that_the_readme_names_is_one() -> None:
+    everything = "".join(helped(name) for name in COMMANDS) + helped("config", "show")
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TEXT))
+    assert {"--follow", "--replay", "--fail-on", "--min-coverage"} <= named
+    assert {option for option in named if option not in everything} == set()
+
+
+def test_every_rule_and_whether_it_is_a_preview_stands_in_the_readme() -> None:
+    rows = dict(re.findall(r"(?m)^\| ([A-Z]+-\d\d) \| (.+) \|$", TEXT))
+    assert rows == {
+        rule.id: f"{rule.title.removesuffix('.')}{' (preview)' if rule.stability.value == 'preview' else ''}."
+        for rule in catalogue()
+    }
+
+
+def test_every_variable_that_the_readme_names_is_read() -> None:
+    named = set(re.findall(r"SEAMWATCH_\w+", TEXT)) - {"SEAMWATCH_"}
+    assert named
+    assert named <= {*variables(), *RESERVED}
+
+
+@pytest.mark.parametrize("line", [line for line in SHOWN if "seamwatch" in line and "run" not in line])
+def test_a_command_that_the_readme_shows_runs(line: str) -> None:
+    _, *words = shlex.split(line)
+    done = told(*words, cwd=ROOT)
+    assert done.code == 1, "the capture has a finding of high severity"
+    assert "IDM-01" in done.out
+
+
+def test_the_capture_that_the_readme_shows_beside_a_healthy_one() -> None:
+    assert told("scan", "tests/captures/otlp/py-healthy", "--fail-on", "high", cwd=ROOT).code == 0
+
+
+def test_every_target_of_make_that_the_readme_names_is_one() -> None:
+    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text()))
+    named = {code.split()[1] for code in [*CODE, *SHOWN] if code.startswith("make ")}
+    assert named
+    assert named <= targets
