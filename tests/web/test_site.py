@@ -28,7 +28,7 @@ from agent.web import site
 from agent.web.status import CollectorStatus, Status
 from collectors.otlp.decode import Decoder
 from deploy.demo.spans import CLIENT, CONSUMER, FASTAPI, JAVA, PRODUCER, SERVER, SQL, Tracer, request
-from tests.conftest import missing
+from tests.conftest import free_port, missing
 
 RULES = discover(rules)
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -304,7 +304,7 @@ def served_site(state: tuple[str, Store]) -> Iterator[int]:
 def serving(store: Store) -> Iterator[int]:
     """The site of a store on a port of its own."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", free_port(24_000)))
     server = uvicorn.Server(uvicorn.Config(application(store), log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

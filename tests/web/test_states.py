@@ -26,7 +26,7 @@ from agent.web import site
 from agent.web.status import CollectorStatus, Status
 from collectors.otlp.decode import Decoder
 from deploy.demo.spans import CLIENT, FASTAPI, HTTP, SERVER, Tracer, request
-from tests.conftest import missing
+from tests.conftest import free_port, missing
 from tests.web.test_site import FLAGS, NOW, RULES, Looked, estate, served
 
 STATIC = Path(site.__code__.co_filename).parent / "static"
@@ -195,7 +195,7 @@ def test_stylesheet_and_script_stay_small() -> None:
 @contextmanager
 def serving(app: Any) -> Iterator[int]:
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", free_port(24_800)))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
