@@ -1,6 +1,7 @@
 """What an agent tells of itself: to its pages, and to `/metrics`."""
 
 from agent import __version__
+from agent.app.follow import followed
 from agent.app.parts import Parts
 from agent.store.notes import SourceRow
 from agent.telemetry import Figures
@@ -53,7 +54,9 @@ def status(parts: Parts) -> Status:
         note="; ".join(f"{count:,} {why}" for why, count in _taken_otherwise(parts).items()),
         hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
     )
-    replayed = [_recording(row) for row in parts.store.sources() if row.source.startswith("recording/")]
+    on = followed(parts)
+    recordings = [row for row in parts.store.sources() if row.source.startswith("recording/")]
+    replayed = [_recording(row, follows=row.source in on) for row in recordings]
     last = parts.last_round
     why_not = why_not_ready(parts)
     return Status(
@@ -71,17 +74,17 @@ def status(parts: Parts) -> Status:
     )
 
 
-def _recording(row: SourceRow) -> CollectorStatus:
+def _recording(row: SourceRow, *, follows: bool) -> CollectorStatus:
     return CollectorStatus(
         kind="recording",
         name=row.source.removeprefix("recording/"),
-        state="replayed",
+        state="fresh" if follows else "replayed",
         last_fact=row.last_fact,
         facts=sum(row.counters.values()),
         per_second=0.0,
         refused={},
         dropped={},
-        note="replayed",
+        note="followed" if follows else "replayed",
         hint="",
     )
 

@@ -10,6 +10,7 @@ import pytest
 from agent.app.demo import replay, replay_and_follow
 from agent.app.follow import Following, followed
 from agent.app.parts import Parts, assemble
+from agent.app.status import status
 from agent.config.load import load
 from agent.config.settings import Settings
 from tests.e2e.commands import told
@@ -117,3 +118,13 @@ def test_follow_needs_a_replay(tmp_path: Path) -> None:
     done = told("run", "--follow", cwd=tmp_path)
     assert done.code == 2
     assert "Add --replay PATH." in done.err
+
+
+def test_the_collectors_page_tells_a_followed_recording_from_one_that_is_over(parts: Parts, recording: Path) -> None:
+    def state() -> list[tuple[str, str]]:
+        return [(one.state, one.note) for one in status(parts).collectors if one.kind == "recording"]
+
+    replay(parts, [recording], timedelta(minutes=1))
+    assert state() == [("replayed", "replayed")]
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    assert state() == [("fresh", "followed")]
