@@ -3,8 +3,6 @@
 What the store tells is read beside the scrapes and kept; a scrape waits for it only where nothing recent is kept.
 """
 
-import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
+from agent.engine.beside import Beside
 from agent.engine.estate import retention
 from agent.measure.timings import Timings
 from agent.model.facts import Column
@@ -23,17 +22,13 @@ from agent.model.histogram import EMPTY, Histogram, upper_ms
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.model.subjects import Series
 from agent.model.verdict import Outcome
-from agent.store.engine import StoreProblem
 from agent.store.revisions import newest
 from agent.store.store import Store
-
-log = logging.getLogger(__name__)
 
 # At most 2 x 1,000 crossings, 2 x 1,000 repeats, 9 x 250 of histograms and 3 x 1,000 of groups: under 10,000 with ours.
 MOST_SEAMS, MOST_HISTOGRAMS, MOST_GROUPS = 1_000, 250, 1_000
 _OTHER = "__other__"
 _EDGES_MS = (10.0, 50.0, 250.0, 1_000.0, 10_000.0)
-_FRESH, _STALE = timedelta(seconds=5), timedelta(minutes=2)
 _SEAM = ["kind", "source", "target"]
 
 Place = tuple[str, str, str]
@@ -69,8 +64,8 @@ class Telemetry:
     def __init__(self, store: Store, clock: Callable[[], datetime], since: datetime) -> None:
         self._store, self._clock = store, clock
         self._since = since.replace(second=0, microsecond=0)
-        self._kept: tuple[datetime, list[Metric]] | None = None
-        self._reading = threading.Lock()
+        beside = Beside(self._read, clock, "metrics")
+        self._estate, self.refresh = beside.look, beside.refresh
 
     def render(self, figures: Figures, accept: str = "") -> tuple[bytes, str]:
         """The whole page and its content type: OpenMetrics where it is asked for, else Prometheus text."""
@@ -79,31 +74,9 @@ class Telemetry:
         encode, content_type = choose_encoder(accept)
         return encode(registry), content_type
 
-    def refresh(self) -> list[Metric]:
-        """Read the estate's part now."""
-        with self._reading:
-            kept = self._kept
-            if kept is not None and timedelta(0) <= self._clock() - kept[0] <= _FRESH:
-                return kept[1]
-            at = self._clock()
-            found = [*_seams(self._store, self._since, at), *_groups(self._store, at), *_judged(self._store)]
-            self._kept = (at, found)
-            return found
-
-    def _estate(self) -> list[Metric]:
-        kept = self._kept
-        age = self._clock() - kept[0] if kept else _STALE
-        if kept is None or not timedelta(0) <= age < _STALE:
-            return self.refresh()
-        if age > _FRESH and not self._reading.locked():
-            threading.Thread(target=self._behind, name="metrics", daemon=True).start()
-        return kept[1]
-
-    def _behind(self) -> None:
-        try:
-            self.refresh()
-        except StoreProblem as problem:  # what is kept stays until it is stale; then the scrape itself tells
-            log.debug("metrics not read", extra={"fields": {"what": str(problem).splitlines()[0]}})
+    def _read(self) -> list[Metric]:
+        at = self._clock()
+        return [*_seams(self._store, self._since, at), *_groups(self._store, at), *_judged(self._store)]
 
 
 def _seams(store: Store, since: datetime, at: datetime) -> Iterator[Metric]:

@@ -125,7 +125,7 @@ def test_a_scrape_reads_nothing_while_what_is_kept_is_recent(kept: Store) -> Non
     telemetry = Telemetry(kept, lambda: clock[0], START)
     telemetry.render(FIGURES)
     crossed(kept, 1)
-    clock[0] += timedelta(seconds=4)
+    clock[0] += timedelta(seconds=1)
     assert values(telemetry.render(FIGURES)[0].decode(), "seamwatch_seam_crossings_total") == {}
     clock[0] += timedelta(minutes=3)
     assert len(values(telemetry.render(FIGURES)[0].decode(), "seamwatch_seam_crossings_total")) == 2

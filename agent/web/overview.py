@@ -1,28 +1,20 @@
 """The whole estate at one instant, read in one go and kept: no page waits for it once it was read."""
 
-import logging
-import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from agent.engine.beside import Beside
 from agent.model.finding import SHOWN, Finding, Urgency, urgency
 from agent.model.rule import Rule, Stability
 from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
 from agent.model.verdict import Outcome
-from agent.store.engine import StoreProblem
 from agent.store.store import SeamRow, Store
 from agent.web.words import seam_name, subject_name
 
-log = logging.getLogger(__name__)
-
 DAY = timedelta(days=1)
-_FRESH = timedelta(seconds=2)  #: a look within it reads nothing
-_STALE = timedelta(minutes=2)  #: beyond it a look waits for a new reading
-_SHARE = 100  #: of the time, one part in as many may go into readings: a large estate is read less often
 _MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
 _LOUDEST = ("page", "fix", "tidy")
 
@@ -110,46 +102,9 @@ class Overviews:
 
     def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime]) -> None:
         self._store, self._rules, self._clock = store, rules, clock
-        self._kept: Overview | None = None
         self._fixed: dict[SeamKey, _Fixed] = {}
-        self._reading = threading.Lock()
-        self._version = 0
-        self._fresh = _FRESH
-
-    def forget(self) -> None:
-        """Something changed: the next look is a fresh one."""
-        self._version += 1
-        self._kept = None
-
-    def look(self) -> Overview:
-        """The estate as it was a moment ago; waits only where nothing recent is kept."""
-        kept = self._kept
-        age = self._clock() - kept.at if kept else _STALE
-        if kept is None or not timedelta(0) <= age < _STALE:
-            return self.refresh()
-        if age > self._fresh and not self._reading.locked():
-            threading.Thread(target=self._behind, name="overview", daemon=True).start()
-        return kept
-
-    def refresh(self) -> Overview:
-        """Read the estate now."""
-        asked = self._version
-        with self._reading:
-            kept = self._kept
-            if kept is not None and timedelta(0) <= self._clock() - kept.at <= _FRESH:
-                return kept
-            started = time.thread_time()
-            found = self._read()
-            self._fresh = max(_FRESH, min(_STALE / 2, _SHARE * timedelta(seconds=time.thread_time() - started)))
-            if asked == self._version:
-                self._kept = found
-            return found
-
-    def _behind(self) -> None:
-        try:
-            self.refresh()
-        except StoreProblem as problem:  # what is kept stays until it is stale; then the look itself tells
-            log.debug("overview not read", extra={"fields": {"what": str(problem).splitlines()[0]}})
+        beside = Beside(self._read, clock, "overview")
+        self.look, self.refresh, self.forget = beside.look, beside.refresh, beside.forget
 
     def view(self, finding: Finding) -> FindingView:
         """A finding as a row."""

@@ -1,0 +1,88 @@
+"""What is read beside its readers: who waits, who shares, and what a failing store does."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from agent.engine.beside import Beside
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+class Source:
+    """Counts its readings; may be slow, and may fail."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.readings = 0
+        self.fails = False
+        self.go = threading.Event()
+        self.go.set()
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def read(self) -> int:
+        self.go.wait(5)
+        if self.fails:
+            raise OperationalError("SELECT 1", {}, Exception("gone"))
+        self.readings += 1
+        return self.readings
+
+
+def wait_for(beside: Beside[int], value: int) -> None:
+    deadline = time.monotonic() + 5
+    while beside.look() != value and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert beside.look() == value
+
+
+def test_a_look_takes_what_is_kept_and_has_it_read_anew_beside_it() -> None:
+    source = Source()
+    beside = Beside(source.read, source.clock, "test")
+    assert [beside.look(), beside.look()] == [1, 1]
+    source.go.clear()
+    source.now += timedelta(seconds=30)
+    assert [beside.look(), beside.look()] == [1, 1]  # nobody waits, and one reading is under way
+    source.go.set()
+    wait_for(beside, 2)
+    assert source.readings == 2
+
+
+def test_only_what_is_stale_is_waited_for_and_a_change_is_seen_at_once() -> None:
+    source = Source()
+    beside = Beside(source.read, source.clock, "test")
+    assert beside.look() == 1
+    source.now += timedelta(minutes=3)
+    assert beside.look() == 2
+    beside.forget()
+    assert beside.look() == 3
+
+
+def test_a_store_that_fails_is_told_to_who_must_wait_and_to_nobody_else() -> None:
+    source = Source()
+    beside = Beside(source.read, source.clock, "test")
+    assert beside.look() == 1
+    source.fails = True
+    source.now += timedelta(seconds=30)
+    assert beside.look() == 1
+    source.now += timedelta(minutes=3)
+    with pytest.raises(OperationalError):
+        beside.look()
+
+
+def test_what_was_forgotten_while_it_was_read_is_not_kept() -> None:
+    source = Source()
+    beside = Beside(source.read, source.clock, "test")
+    source.go.clear()
+    first = threading.Thread(target=beside.refresh)
+    first.start()
+    while not beside._reading.locked():
+        time.sleep(0.001)
+    beside.forget()
+    source.go.set()
+    first.join()
+    assert beside.look() == 2
