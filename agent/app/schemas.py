@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from agent.app.recorded import RECORDING
+
 _TIME = {"type": "string", "format": "date-time"}
 _MAYBE_TIME = {"anyOf": [_TIME, {"type": "null"}]}
 _COUNT = {"type": "integer"}
@@ -95,54 +97,6 @@ _SCAN = _object(
     }
 )
 
-_OFFSETS = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": {"type": "number"}}}
-_SETTINGS = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
-_RECORDING: dict[str, Any] = {
-    "type": "object",
-    "required": ["recording", "source", "at"],
-    "properties": {
-        "recording": {"const": 1},
-        "source": _enum("kafka", "connect", "registry", "ping", "gateway"),
-        "at": _TIME,
-        "cluster": _TEXT,
-        "cluster_id": {"type": ["string", "null"]},
-        "topics": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "properties": {
-                    "id": _TEXT,
-                    "replication": _COUNT,
-                    "settings": _SETTINGS,
-                    "partitions": {"type": "object"},
-                },
-            },
-        },
-        "groups": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "properties": {
-                    "protocol": _TEXT,
-                    "state": _TEXT,
-                    "epoch": _COUNT,
-                    "members": {"type": "array"},
-                    "committed": _OFFSETS,
-                    "age_seconds": _OFFSETS,
-                },
-            },
-        },
-        "broker": {"type": "object", "properties": {"settings": _SETTINGS}},
-        "connectors": {"type": "object"},
-        "registry": _TEXT,
-        "subjects": {"type": "object"},
-        "slug": _TEXT,
-        "signal": _TEXT,
-        "gateway": _TEXT,
-        "routes": {"type": "object"},
-    },
-}
-
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of `config`, `workflow`, `recording` or `scan`."""
@@ -150,5 +104,5 @@ def schema(name: str) -> dict[str, Any]:
         from agent.config.workflow import schema as declared
 
         return declared(name)
-    found = {"scan": _SCAN, "recording": _RECORDING}[name]
+    found = {"scan": _SCAN, "recording": RECORDING}[name]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"seamwatch {name}, version 1", **found}
