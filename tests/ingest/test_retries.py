@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.app.inputs import find
+from agent.app.inputs import Sent, find
 from agent.app.wiring import decoder
 from agent.ingest.aggregator import Aggregator
 from agent.ingest.retries import Retries
@@ -74,9 +74,11 @@ def test_failures_are_bounded_and_what_had_no_room_is_counted() -> None:
 def captured(name: str) -> Flush:
     spans_ = decoder(None)
     aggregator = Aggregator(spans_.shapes)
-    for one in find([CAPTURES / name], spans_).happened(spans_):
-        assert isinstance(one.what, SpanColumns)
-        aggregator.take(aggregator.fold(one.what, one.at))
+    for one in find([CAPTURES / name]).happened():
+        assert isinstance(one.what, Sent)
+        columns = one.what.columns(spans_)
+        assert columns is not None
+        aggregator.take(aggregator.fold(columns, one.at))
     return aggregator.drain("w", 0, 1)
 
 
