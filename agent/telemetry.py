@@ -22,6 +22,7 @@ from agent.model.histogram import EMPTY, Histogram, upper_ms
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.model.subjects import Series
 from agent.model.verdict import Outcome
+from agent.store.engine import StoreProblem
 from agent.store.revisions import newest
 from agent.store.store import Store
 
@@ -70,7 +71,11 @@ class Telemetry:
     def render(self, figures: Figures, accept: str = "") -> tuple[bytes, str]:
         """The whole page and its content type: OpenMetrics where it is asked for, else Prometheus text."""
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Once([*self._estate(), *_own(figures)]))
+        try:
+            estate = self._estate()
+        except StoreProblem:  # what is in memory is told all the same, and readiness says the rest
+            estate = []
+        registry.register(_Once([*estate, *_own(figures)]))
         encode, content_type = choose_encoder(accept)
         return encode(registry), content_type
 

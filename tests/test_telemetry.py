@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from agent.measure.timings import Timings
 from agent.model import seam
@@ -129,6 +131,16 @@ def test_a_scrape_reads_nothing_while_what_is_kept_is_recent(kept: Store) -> Non
     assert values(telemetry.render(FIGURES)[0].decode(), "seamwatch_seam_crossings_total") == {}
     clock[0] += timedelta(minutes=3)
     assert len(values(telemetry.render(FIGURES)[0].decode(), "seamwatch_seam_crossings_total")) == 2
+
+
+def test_a_store_that_does_not_answer_takes_nothing_from_what_is_in_memory(kept: Store) -> None:
+    def gone(_connection: object) -> None:
+        raise OperationalError("BEGIN", {}, Exception("gone"))
+
+    event.listen(kept.database.engine, "begin", gone)
+    text, _ = page(kept)
+    assert values(text, "seamwatch_refused_total") == {("busy", "otlp"): 1}
+    assert values(text, "seamwatch_seam_crossings_total") == {}
 
 
 @pytest.mark.real

@@ -3,6 +3,7 @@
 from agent import __version__
 from agent.app.follow import followed
 from agent.app.parts import Parts
+from agent.store.engine import StoreProblem
 from agent.store.notes import SourceRow
 from agent.telemetry import Figures
 from agent.web.status import CollectorStatus, Status
@@ -38,6 +39,14 @@ def _dropped(parts: Parts) -> dict[str, int]:
     return {why: count for why, count in parts.memory.aggregator.lost().items() if why not in kept}
 
 
+def _recordings(parts: Parts) -> list[SourceRow]:
+    """What the store tells of recordings; nothing while it does not answer, so that the rest can still be told."""
+    try:
+        return [row for row in parts.store.sources() if row.source.startswith("recording/")]
+    except StoreProblem:
+        return []
+
+
 def status(parts: Parts) -> Status:
     """What the pages show of the agent itself."""
     counters = parts.receiver.counters
@@ -55,8 +64,7 @@ def status(parts: Parts) -> Status:
         hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
     )
     on = followed(parts)
-    recordings = [row for row in parts.store.sources() if row.source.startswith("recording/")]
-    replayed = [_recording(row, follows=row.source in on) for row in recordings]
+    replayed = [_recording(row, follows=row.source in on) for row in _recordings(parts)]
     last = parts.last_round
     why_not = why_not_ready(parts)
     return Status(
@@ -93,7 +101,7 @@ def figures(parts: Parts) -> Figures:
     """What `/metrics` tells of the agent itself; the estate it reads from the store."""
     counters, other = parts.receiver.counters, _taken_otherwise(parts)
     other_spans = {("otlp", why): count for why, count in other.items()}
-    rows = [row for row in parts.store.sources() if row.source.startswith("recording/")]
+    rows = _recordings(parts)
     recorded = {(row.source, reason(verb)): count for row in rows for verb, count in row.counters.items()}
     return Figures(
         version=__version__,

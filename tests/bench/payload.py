@@ -3,7 +3,7 @@
 import random
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 SPANS, SERVICES = 800, 40
 
@@ -46,9 +46,10 @@ def request(
 
     `start_ns` is when its first span began. Requests of successive seeds carry the successive offsets of each
     partition, as a broker gives them. `seams` spreads the names over that many extra routes and topics.
-    `redelivered` is the same messages with spans of their own.
+    `redelivered` is only how the same messages are read and written once more, with spans of their own.
     """
-    dice = random.Random(-1 - seed if redelivered else seed)
+    dice = random.Random(seed)
+    again = random.Random(-1 - seed) if redelivered else None
     batch = ExportTraceServiceRequest()
     scopes = []
     for number in range(SERVICES):
@@ -71,17 +72,22 @@ def request(
         scope.scope.name, scope.scope.version = "io.opentelemetry.kafka-clients-0.11", "2.33.1-alpha"
         scopes.append(scope)
     for group in range(SPANS // 5):
-        _quad(scopes, dice, seed * (SPANS // 5) + group, start_ns + group * 1_000_000, seams)
+        _quad(scopes, dice, seed * (SPANS // 5) + group, start_ns + group * 1_000_000, seams, again)
     return batch.SerializeToString()
 
 
-def _quad(scopes: list[object], dice: random.Random, number: int, start: int, seams: int) -> None:
+def _quad(
+    scopes: list[object], dice: random.Random, number: int, start: int, seams: int, again: random.Random | None
+) -> None:
     trace = _ids(dice, 16)
     caller, callee, reader = dice.randrange(SERVICES), dice.randrange(SERVICES), number % SERVICES
     variant = number % seams if seams else callee
     if seams:  # four seams and a route a variant, and no more
         caller, callee, reader = variant % SERVICES, (variant + 1) % SERVICES, (variant + 2) % SERVICES
     turn, topic = divmod(number, seams or SERVICES)
+    reading, reads = scopes, dice
+    if again is not None:  # what was sent stays as it was
+        scopes, reads = [ScopeSpans() for _ in range(SERVICES)], again
     client = _span(scopes[caller], trace, b"", Span.SPAN_KIND_CLIENT, "POST", start, 9_000_000, dice)
     _set(client, http__request__method="POST", server__address=f"service-{callee}", server__port=8080)
     _set(client, url__full=f"http://service-{callee}:8080/orders/{variant}", http__response__status_code=200)
@@ -92,13 +98,20 @@ def _quad(scopes: list[object], dice: random.Random, number: int, start: int, se
     _set(producer, messaging__system="kafka", messaging__destination__name=f"orders.{topic}")
     _set(producer, messaging__operation__type="send", messaging__kafka__cluster__id="lkc-1")
     consumer = _span(
-        scopes[reader], trace, producer.span_id, Span.SPAN_KIND_CONSUMER, "process", start + 5_000_000, 4_000_000, dice
+        reading[reader],
+        trace,
+        producer.span_id,
+        Span.SPAN_KIND_CONSUMER,
+        "process",
+        start + 5_000_000,
+        4_000_000,
+        reads,
     )
     _set(consumer, messaging__system="kafka", messaging__destination__name=f"orders.{topic}")
     _set(consumer, messaging__operation__type="process", messaging__consumer__group__name=f"group-{reader}")
     _set(consumer, messaging__destination__partition__id=str(turn % 3), messaging__kafka__offset=turn // 3)
     consumer.flags = 0x300
-    query = _span(scopes[reader], trace, consumer.span_id, Span.SPAN_KIND_CLIENT, "INSERT", start, 1_000_000, dice)
+    query = _span(reading[reader], trace, consumer.span_id, Span.SPAN_KIND_CLIENT, "INSERT", start, 1_000_000, reads)
     _set(query, db__system__name="postgresql", db__namespace=f"db{reader}", db__operation__name="INSERT")
     _set(query, db__query__text=f"INSERT INTO t{topic} (id, amount, created) VALUES (?, ?, ?)")
     for span in (client, server, producer, consumer, query):
