@@ -8,12 +8,13 @@ from functools import cached_property
 
 from agent.model import subjects as s
 from agent.model.declared import Declarations
-from agent.model.facts import Exemplar, ExemplarKind, Run
+from agent.model.facts import Column, Exemplar, ExemplarKind, Run
 from agent.model.flush import Key
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.store.store import SeamRow, SourceRow, Store
 
 Values = tuple[int, ...]
+NOTHING: Values = (0,) * len(Column)  #: the sums of what nothing crossed
 BACKLOG_SERIES = ("lag", "age_seconds", "committed", "produced", "members", "epoch")
 BACKLOG_SPAN = timedelta(minutes=75)
 RUNS_SPAN = timedelta(days=35)

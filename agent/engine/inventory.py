@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from agent.engine.estate import Estate, Values, whole
+from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
 from agent.model import subjects as s
 from agent.model.facts import Column
 from agent.model.seam import ESTATE, Component, SeamKey, service, source, team
 
-NOTHING: Values = (0,) * len(Column)
 _CONNECTOR_OWN = ("type", "state", "topics_seen", "tasks", "tasks_failed")
 
 

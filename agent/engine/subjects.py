@@ -4,12 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from agent.engine.deadletters import SEARCHED, DeadLetterSearch
-from agent.engine.estate import GUARDED, Estate, Seen, Values, retention, text, whole
+from agent.engine.estate import GUARDED, NOTHING, Estate, Seen, Values, retention, text, whole
 from agent.model import subjects as s
 from agent.model.facts import Column, ExemplarKind
 from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic, service, source
 
-NOTHING: Values = (0,) * len(Column)
 _RELAYS = ("debezium", "outbox", "flyway", "liquibase", "alembic", "maxwell")
 
 
