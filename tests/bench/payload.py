@@ -6,6 +6,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 SPANS, SERVICES = 800, 40
+START_NS = 1_790_000_000_000_000_000  #: when the first span begins, where nothing else is said
 
 
 def _set(span: Span, **attributes: object) -> None:
@@ -39,9 +40,7 @@ def _ids(dice: random.Random, size: int) -> bytes:
     return dice.getrandbits(size * 8).to_bytes(size, "big")
 
 
-def request(
-    seed: int, *, start_ns: int = 1_790_000_000_000_000_000, seams: int = 0, redelivered: bool = False
-) -> bytes:
+def request(seed: int, *, start_ns: int = START_NS, seams: int = 0, redelivered: bool = False) -> bytes:
     """One request: per quad an HTTP call (client, server), a message (producer, consumer) and a query.
 
     `start_ns` is when its first span began. Requests of successive seeds carry the successive offsets of each
