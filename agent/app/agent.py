@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from agent import __version__
-from agent.app.allocator import give_back, one_arena
+from agent.app.allocator import give_back, one_arena, settled
 from agent.app.parts import Parts, now
 from agent.app.status import figures, status
 from agent.app.wiring import catalogue
@@ -195,6 +195,7 @@ def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
 def run(settings: Settings, parts: Parts, sockets: dict[str, socket.socket]) -> int:
     """Run an agent to its end."""
     one_arena()
+    settled()
     parts.addresses = {name: "{}:{}".format(*one.getsockname()[:2]) for name, one in sockets.items()}
     try:
         import uvloop

@@ -161,11 +161,8 @@ class Effects:
         by_offset = rows[data[rows, _OFFSET] >= 0]
         if len(by_offset):
             here = data[by_offset]
-            places = zip(
-                here[:, _SLOT].tolist(), here[:, _PARTITION].tolist(), operations[by_offset].tolist(), strict=True
-            )
-            days = day_of(here[:, _MINUTE]).tolist()
-            seen[by_offset] = self.offsets.seen(places, here[:, _OFFSET].tolist(), days)
+            places = np.stack([here[:, _SLOT], here[:, _PARTITION], operations[by_offset]], axis=1)
+            seen[by_offset] = self.offsets.seen(places, here[:, _OFFSET], day_of(here[:, _MINUTE]))
         for row in rows[(data[rows, _OFFSET] < 0) & (data[rows, _IDENT] != 0)].tolist():
             seen[row] = self.offsets.seen_id(int(data[row, _SLOT]), int(operations[row]), int(data[row, _IDENT]))
         return seen

@@ -1,12 +1,11 @@
 """What each consumer has processed: offsets by partition and side effect, and ids that are no offsets."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import numpy as np
 
-from agent.ingest.ranges import RangeSet, runs
-from agent.model.columns import I64
+from agent.ingest.ranges import RangeSet, joined
+from agent.model.columns import I64, Flags
 
 HORIZON_DAYS = 7  #: a redelivery later than that is not told from a first one
 MOST_IDS = 100_000  #: ids that are no offsets, per generation
@@ -28,7 +27,7 @@ class Offsets:
     def __init__(self) -> None:
         self._sets: dict[Place, dict[int, RangeSet]] = {}
         self._ids: tuple[set[tuple[int, int, int]], set[tuple[int, int, int]]] = (set(), set())
-        self._fresh: dict[tuple[int, int, int, int], list[int]] = {}
+        self._fresh: dict[tuple[int, int, int, int], list[tuple[int, int]]] = {}
         #: by slot, partition and offset: the last other day on which what was there before had been delivered
         self.across: dict[tuple[int, int, int], int] = {}
 
@@ -40,14 +39,43 @@ class Offsets:
         for slot, partition, operation, day, first, last in added.tolist():
             self._days((slot, partition, operation), day)[day].add(first, last)
 
-    def seen(self, places: Iterable[Place], offsets: Iterable[int], days: Iterable[int]) -> list[bool]:
-        """Add offsets, and say for each whether it was there before, earlier ones of the same call included."""
-        found = []
-        fresh = self._fresh
-        for place, offset, day in zip(places, offsets, days, strict=True):
-            known = self._sets.get(place)
-            if known is None or day not in known:
-                known = self._days(place, day)
+    def seen(self, places: I64, offsets: I64, days: I64) -> Flags:
+        """Add offsets at their places, (n, 3) of slot, partition, operation, on their days since 1970.
+
+        Say for each whether it was there before, earlier ones of the same call included.
+        """
+        found = np.zeros(len(offsets), dtype=bool)
+        if not len(offsets):
+            return found
+        order = np.lexsort((days, places[:, 2], places[:, 1], places[:, 0]))
+        where, on, at = places[order], days[order], offsets[order]
+        same = (where[1:] == where[:-1]).all(axis=1) & (on[1:] == on[:-1])
+        starts = np.flatnonzero(np.concatenate([[True], ~same]))
+        steady = np.add.reduceat(np.concatenate([[0], (at[1:] - at[:-1] != 1) & same]), starts) == 0
+        ends = [*starts[1:].tolist(), len(at)]
+        firsts = (where[starts].tolist(), on[starts].tolist(), at[starts].tolist(), steady.tolist())
+        for start, end, place, day, first, in_order in zip(starts.tolist(), ends, *firsts, strict=True):
+            if not (in_order and self._went_on((place[0], place[1], place[2]), day, first, first + end - start - 1)):
+                rows = order[start:end]
+                found[rows] = self._each((place[0], place[1], place[2]), day, offsets[rows].tolist())
+        return found
+
+    def _went_on(self, place: Place, day: int, first: int, last: int) -> bool:
+        """Add a run that lies beyond all that the place has had; False where it does not, and nothing was added."""
+        known = self._sets.get(place)
+        if known is None or day not in known:
+            known = self._days(place, day)
+        if any(ranges.last >= first for ranges in known.values()):
+            return False
+        known[day].add(first, last)
+        self._fresh.setdefault((*place, day), []).append((first, last))
+        return True
+
+    def _each(self, place: Place, day: int, offsets: list[int]) -> list[bool]:
+        """One by one: some of them may have been there before."""
+        known = self._days(place, day)
+        found, fresh = [], []
+        for offset in offsets:
             before = known[day].take(offset)
             if not before and len(known) > 1:
                 other = max(
@@ -57,8 +85,10 @@ class Offsets:
                 if before and not place[2]:
                     self.across[place[0], place[1], offset] = other
             if not before:
-                fresh.setdefault((*place, day), []).append(offset)
+                fresh.append((offset, offset))
             found.append(before)
+        if fresh:
+            self._fresh.setdefault((*place, day), []).extend(fresh)
         return found
 
     def _days(self, place: Place, day: int) -> dict[int, RangeSet]:
@@ -87,7 +117,7 @@ class Offsets:
     def take_fresh(self) -> I64:
         """What was added since the last call: (n, 6)."""
         fresh, self._fresh = self._fresh, {}
-        rows = [(*place, *run) for place, offsets in fresh.items() for run in runs(offsets)]
+        rows = [(*place, *run) for place, found in fresh.items() for run in joined(found)]
         return np.array(rows, np.int64).reshape(-1, 6)
 
 

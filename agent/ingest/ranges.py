@@ -21,6 +21,11 @@ class RangeSet:
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return zip(self._starts, self._ends, strict=True)
 
+    @property
+    def last(self) -> int:
+        """The highest offset; -1 where there is none."""
+        return self._ends[-1] if self._ends else -1
+
     def __contains__(self, offset: int) -> bool:
         if not self._ends or offset > self._ends[-1]:
             return False
@@ -58,13 +63,12 @@ class RangeSet:
             del starts[0], ends[0]
 
 
-def runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
-    """Offsets in any order, repeated or not, as closed ranges in order."""
-    ordered = sorted(offsets)
+def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Closed ranges in any order, overlapping or not, as disjoint closed ranges in order."""
     found: list[tuple[int, int]] = []
-    for offset in ordered:
-        if found and offset <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], offset)
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
-            found.append((offset, offset))
+            found.append((start, end))
     return found

@@ -42,8 +42,8 @@ class Restarts:
         for place in anew:
             self._begin(place)
             here = np.flatnonzero((slot == place[0]) & (partition == place[1]) & (offset >= 0))
-            places = [(*place, 0)] * len(here)
-            seen[here] = self._offsets.seen(places, offset[here].tolist(), day_of(minute[here]).tolist())
+            places = np.tile([*place, 0], (len(here), 1))
+            seen[here] = self._offsets.seen(places, offset[here], day_of(minute[here]))
         return seen
 
     def _is_new(self, place: Place, offset: int, born: int, day: int | None) -> bool:
