@@ -16,8 +16,15 @@ _WORST = ("page", "fix", "tidy", "blind", "")
 _LOUD = ("page", "fix", "tidy")
 
 
-def estate_map(o: Overview, seams: Sequence[SeamView]) -> tuple[Markup, str, str]:
-    """These seams with a mark on each finding and each that cannot be judged; with title and note."""
+def estate_map(o: Overview, seams: Sequence[SeamView], named: str = "") -> tuple[Markup, str, str]:
+    """These seams with a mark on each finding and each that cannot be judged; with title and note.
+
+    A choice that others will make too has a name: its map is drawn once a reading.
+    """
+    return o.once(f"map {named}", lambda: _estate_map(o, seams)) if named else _estate_map(o, seams)
+
+
+def _estate_map(o: Overview, seams: Sequence[SeamView]) -> tuple[Markup, str, str]:
     many = _many(seams)
     picked = _trouble(seams) if many else list(seams)
     title = "Where it hurts" if many else "The whole estate" if len(seams) == len(o.seams) else "These seams"
@@ -28,6 +35,10 @@ def estate_map(o: Overview, seams: Sequence[SeamView]) -> tuple[Markup, str, str
 
 def trouble_map(o: Overview) -> Markup:
     """The seams with findings and their neighbours, each finding in words."""
+    return o.once("trouble map", lambda: _trouble_map(o))
+
+
+def _trouble_map(o: Overview) -> Markup:
     picked = _trouble(o.seams)
     drawn, boxes = _draw(picked, words=True)
     return picture(drawn, boxes, _says(picked))

@@ -20,19 +20,20 @@ _PERCENTILES = ((0.5, "w", False), (0.95, "t", False), (0.99, "t", True))
 
 def sparks(views: Views, o: Overview) -> Mapping[str, Markup]:
     """A small curve for each finding that needs a person now, and for the first few to fix."""
+    return o.once("sparks", lambda: _sparks(views, o))
+
+
+def _sparks(views: Views, o: Overview) -> Mapping[str, Markup]:
     drawn = {}
     for view in (*o.of("page"), *o.of("fix"))[:6]:
-        found = views.finding(view.finding.fingerprint)
-        if found is None:
-            continue
-        lag = found.measures.get("lag")
+        lag, windows = views.curves(view, o)
         if lag is not None and len(lag) > 3:
             values: Sequence[float] = lag.values
             says = f"Unread messages, from {count(values[0])} to {count(values[-1])}"
         else:
-            twice = any(window[Column.REWRITTEN] for window in found.windows)
+            twice = any(window[Column.REWRITTEN] for window in windows)
             column = Column.REWRITTEN if twice else Column.COUNT
-            values = _thirds([float(window[column]) for window in found.windows])
+            values = _thirds([float(window[column]) for window in windows])
             says = f"{'Written twice' if twice else 'Crossings'} over 24 h, {count(sum(values))} in all"
         drawn[view.finding.fingerprint] = spark(values, view.mark, says)
     return drawn

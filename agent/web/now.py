@@ -52,6 +52,13 @@ def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRoute
     return pages
 
 
+def ahead(views: Views, o: Overview) -> None:
+    """Draw what everybody looks at first."""
+    if len(o.findings) > sum(view.quiet for view in o.findings):
+        sparks(views, o)
+        trouble_map(o)
+
+
 def _first(request: Request, views: Views, frame: Frame, told: Status) -> HTMLResponse:
     """Nothing is judged yet: what to point at us, whether it came, and what can be judged when."""
     o = views.overview()

@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeVar
 
 from agent.engine.beside import Beside
 from agent.model.finding import SHOWN, Finding, Urgency, urgency
@@ -14,7 +15,9 @@ from agent.model.verdict import Outcome
 from agent.store.store import SeamRow, Store
 from agent.web.words import seam_name, subject_name
 
+T = TypeVar("T")
 DAY = timedelta(days=1)
+URGENT = {"page": 0, "fix": 1, "tidy": 2, "blind": 3, "good": 4}
 _MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
 _LOUDEST = ("page", "fix", "tidy")
 
@@ -37,6 +40,7 @@ class SeamView:
     row: SeamRow
     key: SeamKey
     name: str
+    text: str  #: its key, as text
     values: tuple[int, ...]
     paradigm: str
     mark: str  #: page | fix | tidy | good | blind
@@ -54,10 +58,23 @@ class Overview:
     findings: tuple[FindingView, ...]  #: shown ones, most urgent first
     counts: Mapping[str, int]  #: seams by mark
     attached: datetime | None
+    made: dict[str, Any] = field(default_factory=dict, compare=False)  #: what `once` keeps
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What is made of this reading alone: by the first look, for all that follow."""
+        if name not in self.made:
+            self.made[name] = make()
+        found: T = self.made[name]
+        return found
 
     def of(self, mark: str) -> tuple[FindingView, ...]:
         """Findings of one urgency that nobody has set aside."""
         return tuple(view for view in self.findings if view.mark == mark and not view.quiet)
+
+    @cached_property
+    def ranked(self) -> tuple[SeamView, ...]:
+        """Seams, the most urgent first, then by name."""
+        return tuple(sorted(self.seams, key=lambda view: (URGENT[view.mark], view.name, view.text)))
 
     @cached_property
     def by_number(self) -> Mapping[int, SeamView]:
@@ -85,6 +102,7 @@ class _Fixed:
 
     subjects: tuple[SubjectRef, ...]
     name: str
+    text: str
     paradigm: str
     table: str
 
@@ -103,6 +121,7 @@ class Overviews:
     def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime]) -> None:
         self._store, self._rules, self._clock = store, rules, clock
         self._fixed: dict[SeamKey, _Fixed] = {}
+        self.ahead: list[Callable[[Overview], object]] = []  #: what is made of each reading before it is shown
         beside = Beside(self._read, clock, "overview")
         self.look, self.refresh, self.forget = beside.look, beside.refresh, beside.forget
 
@@ -143,8 +162,13 @@ class Overviews:
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
         counts = Counter(row.mark for row in rows)
-        found = Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at())
-        _ = found.addresses, found.by_number  # made here, so that no page makes them
+        return self._prepared(Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at()))
+
+    def _prepared(self, found: Overview) -> Overview:
+        """What every page needs is made here, so that none waits for it."""
+        _ = found.addresses, found.by_number, found.ranked
+        for make in self.ahead:
+            make(found)
         return found
 
     def _judged(self) -> Mapping[SubjectRef, _Judged]:
@@ -173,7 +197,7 @@ class Overviews:
             ends = (end for end in (key.source, key.target) if end.kind == "table")
             table = next((end.name for end in ends), "")
             subjects = tuple(held.get(subject, subject) for subject in subjects_of(key))
-            fixed = self._fixed[key] = _Fixed(subjects, seam_name(key), key.paradigm or "batch", table)
+            fixed = self._fixed[key] = _Fixed(subjects, seam_name(key), str(key), key.paradigm or "batch", table)
         subjects = fixed.subjects
         if fixed.table and fixed.table in tables:
             subjects = (*subjects, *(one for one in tables[fixed.table] if _is_at(one, row.attributes)))
@@ -181,7 +205,7 @@ class Overviews:
         told = [one for subject in subjects if (one := judged.get(subject))]
         meets, blind = sum(one.meets for one in told), sum(one.blind for one in told)
         mark = _loudest(mine) or ("good" if meets and not blind else "blind")
-        return SeamView(row, key, fixed.name, values, fixed.paradigm, mark, tuple(mine), meets, blind)
+        return SeamView(row, key, fixed.name, fixed.text, values, fixed.paradigm, mark, tuple(mine), meets, blind)
 
 
 def _elsewhere(key: SeamKey, values: tuple[int, ...]) -> bool:

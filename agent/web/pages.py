@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -10,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from agent.model.facts import ExemplarKind
+from agent.model.finding import Signal
 from agent.model.verdict import Outcome
 from agent.web import now, verdicts
 from agent.web.atlas import estate_map
@@ -17,7 +19,7 @@ from agent.web.blind import FEW, gaps, unjudged
 from agent.web.curves import finding_picture, seam_picture
 from agent.web.frame import Frame
 from agent.web.near import nearest
-from agent.web.overview import FindingView, SeamView
+from agent.web.overview import URGENT, FindingView, Overview, SeamView
 from agent.web.status import STALE, Status
 from agent.web.thresholds import thresholds
 from agent.web.told import few
@@ -44,8 +46,7 @@ _SEAM_STATES = (
     ("good", "Healthy"),
 )
 _FINDING_STATES = (("open", "Open"), ("pending", "Pending"), ("quiet", "Set aside"), ("all", "All"))
-_URGENT = {"page": 0, "fix": 1, "tidy": 2, "blind": 3, "good": 4}
-_SHOWN = 100  #: subjects on a rule's page
+_SHOWN = 50  #: subjects on a rule's page
 
 
 def paged(items: Sequence[Any], page: int, request: Request) -> tuple[Sequence[Any], Markup]:
@@ -65,11 +66,19 @@ def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRoute
     """Every page."""
     pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     pages.include_router(now.router(views, frame, status))
+    views.ahead += [partial(now.ahead, views), partial(_ahead, views)]
     _findings(pages, views, frame)
     _seams(pages, views, frame)
     _rules(pages, views, frame)
     _collectors(pages, views, frame, status)
     return pages
+
+
+def _ahead(views: Views, o: Overview) -> None:
+    """Draw what everybody looks at first, and run the stories, once."""
+    estate_map(o, chosen_seams(o), "/")
+    for rule in views.rules.values():
+        few(rule)
 
 
 def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
@@ -82,9 +91,11 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         page: int = 0,
     ) -> HTMLResponse:
         """Every finding, filtered."""
-        everything = views.findings(everything=True)
+        o = views.overview()
+        others = views.others(o)
+        everything = [*o.findings, *(view for view in others if view.finding.opened)]
         by_state = {key: [view for view in everything if _in(view, key)] for key, _ in _FINDING_STATES}
-        by_state["pending"] = [view for view in views.findings() if view.finding.signal.value == "pending"]
+        by_state["pending"] = [view for view in others if view.finding.signal is Signal.PENDING]
         chosen = by_state.get(state, by_state["open"])
         chosen = [v for v in chosen if (not owner or v.finding.owner == owner) and (not rule or v.finding.rule == rule)]
         chosen.sort(key=_urgency)
@@ -134,7 +145,7 @@ def finding_page(
 def _urgency(view: FindingView) -> tuple[int, float, str]:
     """The worst first, and of those the newest."""
     began = view.finding.opened or view.finding.since
-    return _URGENT[view.mark], -began.timestamp() if began else 0.0, view.finding.fingerprint
+    return URGENT[view.mark], -began.timestamp() if began else 0.0, view.finding.fingerprint
 
 
 def _in(view: FindingView, state: str) -> bool:
@@ -156,10 +167,9 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
     ) -> HTMLResponse:
         """The whole estate: what is connected to what, by which paradigm, and where is the trouble."""
         o = views.overview()
-        found = [view for view in o.seams if _matches(view, q, paradigm, state)]
-        found.sort(key=lambda view: (_URGENT[view.mark], view.name, str(view.key)))
+        found = chosen_seams(o, q, paradigm, state)
         shown, pager = paged(found, page, request)
-        picture, title, note = estate_map(o, found)
+        picture, title, note = estate_map(o, found, "" if q else f"{paradigm}/{state}")
         dark = len(o.seams) <= FEW and any(view.mark == "blind" for view in shown)
         good = o.counts.get("good", 0)
         return frame.page(
@@ -206,9 +216,16 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
         )
 
 
+def chosen_seams(o: Overview, text: str = "", paradigm: str = "", state: str = "") -> Sequence[SeamView]:
+    """The seams that a reader asked for, the most urgent first."""
+    if not (text or paradigm or state):
+        return o.ranked
+    return [view for view in o.ranked if _matches(view, text, paradigm, state)]
+
+
 def _matches(view: SeamView, text: str, paradigm: str, state: str) -> bool:
     wanted = text.strip().lower()
-    if wanted and wanted not in f"{view.key} {view.name}".lower():
+    if wanted and wanted not in f"{view.text} {view.name}".lower():
         return False
     return (not paradigm or view.paradigm == paradigm) and (not state or view.mark == state)
 
@@ -236,7 +253,6 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
         found = views.rule(rule_id)
         if found is None:
             raise HTTPException(404, f"There is no rule {rule_id}.")
-        counts = Counter(row.outcome.value for row in found.rows)
         order = [Outcome.FAILS, Outcome.BLIND, Outcome.MEETS, Outcome.NOT_APPLICABLE]
         rows = [row for outcome in order for row in found.rows if row.outcome is outcome]
         small = len(found.rows) <= FEW
@@ -246,11 +262,12 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
         return frame.page(
             request,
             "rule.html",
-            verdicts.of_rule(found, counts),
+            verdicts.of_rule(found),
             here="Rules",
             p=found,
             rows=rows[:_SHOWN],
-            counts=counts,
+            findings=found.findings[:_SHOWN],
+            counts=found.counts,
             parts=parts,
             below=below,
             thresholds=thresholds(found.rule),

@@ -1,6 +1,6 @@
 """Headlines: each page's title is its verdict, and a silent source is named before any seam."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from agent.model.finding import Signal
@@ -84,9 +84,10 @@ def of_rules(failing: int, number: int) -> str:
     return f"{failing} of {plural(number, 'rule fails', 'rules fail')} somewhere"
 
 
-def of_rule(page: RulePage, counts: Mapping[str, int]) -> str:
+def of_rule(page: RulePage) -> str:
     """What a rule says of how many."""
     name, noun = page.rule.name, _SUBJECTS.get(page.rule.subject.__name__, "subjects")
+    counts = page.counts
     fails, meets = counts.get(Outcome.FAILS.value, 0), counts.get(Outcome.MEETS.value, 0)
     judged, blind = fails + meets, counts.get(Outcome.BLIND.value, 0)
     if fails:

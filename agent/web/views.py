@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from agent.engine.catalogue import readme
 from agent.model.facts import Column, Exemplar, Window
-from agent.model.finding import ALIVE
+from agent.model.finding import ALIVE, SHOWN, Finding, Signal
 from agent.model.histogram import EMPTY, Histogram
 from agent.model.rule import Rule
 from agent.model.seam import SubjectRef, group_on_topic
@@ -15,11 +15,13 @@ from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
-from agent.web.overview import DAY, FindingView, Overviews, SeamView, subjects_of
+from agent.web.overview import DAY, FindingView, Overview, Overviews, SeamView, subjects_of
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
 _MEASURES = ("lag", "age_seconds", "committed", "produced")
+_CURVE = timedelta(hours=3)
+_OTHERS = [signal for signal in Signal if signal not in SHOWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,23 @@ class RulePage:
     rule: Rule
     text: str
     rows: tuple[VerdictRow, ...]  #: failing ones first, at most `MOST_ROWS`
-    asked: int  #: of how many subjects
-    findings: tuple[FindingView, ...]
+    counts: Mapping[str, int]  #: subjects by outcome
+    findings: tuple[FindingView, ...]  #: that are shown
+
+    @property
+    def asked(self) -> int:
+        """Of how many subjects."""
+        return sum(self.counts.values())
 
 
 class Views:
     """Answers, one a question; none reads more than its page shows."""
 
     def __init__(self, store: Store, rules: Sequence[Rule], clock: Callable[[], datetime], settle: timedelta) -> None:
-        self._store, self._clock, self._settle = store, clock, settle
+        self._store, self._clock = store, clock
         self.rules = {rule.id: rule for rule in rules}
         self._overviews = Overviews(store, self.rules, clock)
-        self.view, self.overview = self._overviews.view, self._overviews.look
+        self.view, self.overview, self.ahead = self._overviews.view, self._overviews.look, self._overviews.ahead
         self.forget, self.refresh = self._overviews.forget, self._overviews.refresh
 
     def now(self) -> datetime:
@@ -81,6 +88,21 @@ class Views:
         found = self._store.findings(signals=None if everything else ALIVE)
         return [self.view(finding) for finding in found if finding.opened is not None or not everything]
 
+    def others(self, o: Overview) -> Sequence[FindingView]:
+        """Findings that are not shown: pending ones, and those that were resolved."""
+        return o.once("others", lambda: [self.view(one) for one in self._store.findings(signals=_OTHERS)])
+
+    def curves(self, view: FindingView, o: Overview) -> tuple[Series | None, Sequence[Window]]:
+        """The lag of the last hours, where there is one, and the windows of the last day of a finding's seam."""
+        until = self._until(view.finding)
+        seam = o.by_subject.get(view.finding.subject)
+        windows = self._store.windows(seam.key, until - DAY, until) if seam else ()
+        return self._measures(view.finding.subject, until, _CURVE, ("lag",)).get("lag"), windows
+
+    def _until(self, finding: Finding) -> datetime:
+        now = self._clock()
+        return max(finding.judged or now, finding.opened or now)
+
     def finding(self, fingerprint: str) -> FindingPage | None:
         """One finding with its evidence."""
         finding = self._store.finding(fingerprint)
@@ -91,8 +113,7 @@ class Views:
         rows = self._store.verdicts(subject=finding.subject)
         verdict = next((row.verdict for row in rows if row.rule == finding.rule), None)
         beside = [(self.rules.get(row.rule), row) for row in rows if row.rule != finding.rule]
-        now = self._clock()
-        until = max(finding.judged or now, finding.opened or now)
+        until = self._until(finding)
         return FindingPage(
             view,
             verdict,
@@ -100,15 +121,17 @@ class Views:
             seam,
             tuple(beside),
             self._store.exemplars(seam.key) if seam else (),
-            self._measures(finding.subject, until, timedelta(hours=3)),
+            self._measures(finding.subject, until, _CURVE),
             tuple(self._store.windows(seam.key, until - DAY, until)) if seam else (),
             section(readme(view.rule), "How to fix") if view.rule else "",
         )
 
-    def _measures(self, subject: SubjectRef, until: datetime, span: timedelta) -> Mapping[str, Series]:
+    def _measures(
+        self, subject: SubjectRef, until: datetime, span: timedelta, names: Sequence[str] = _MEASURES
+    ) -> Mapping[str, Series]:
         if subject.kind != "group":
             return {}
-        found = {name: self._store.series(subject, name, until - span, until) for name in _MEASURES}
+        found = {name: self._store.series(subject, name, until - span, until) for name in names}
         return {name: series for name, series in found.items() if series}
 
     def seam(self, number: int, span: timedelta) -> SeamPage | None:
@@ -144,10 +167,14 @@ class Views:
         rule = self.rules.get(rule_id)
         if rule is None:
             return None
-        found = [self.view(finding) for finding in self._store.findings(signals=ALIVE, rule=rule_id)]
-        asked = sum(number for (of, _), number in self._store.verdict_counts().items() if of == rule_id)
-        rows = self._store.verdicts(rule=rule_id, most=MOST_ROWS)
-        return RulePage(rule, readme(rule), tuple(rows), asked, tuple(found))
+        o = self.overview()
+        return o.once(f"rule {rule_id}", lambda: self._rule(rule, o))
+
+    def _rule(self, rule: Rule, o: Overview) -> RulePage:
+        found = [view for view in o.findings if view.finding.rule == rule.id]
+        counts = {outcome.value: number for (of, outcome), number in self.counts().items() if of == rule.id}
+        rows = self._store.verdicts(rule=rule.id, most=MOST_ROWS)
+        return RulePage(rule, readme(rule), tuple(rows), counts, tuple(found))
 
     def counts(self) -> Mapping[tuple[str, Outcome], int]:
         """Verdicts of the last round by rule and outcome."""
