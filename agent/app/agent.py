@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from time import monotonic
@@ -27,7 +28,7 @@ from agent.web import site
 log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 75  #: the journal cannot be trusted any more: start again from it (EX_TEMPFAIL)
-_RETRY_SECONDS = 5.0
+_TURN_SECONDS = 0.001  #: of a thread, while others wait; a page gives its turn away at each of a dozen queries
 
 
 class Agent:
@@ -196,6 +197,7 @@ def run(settings: Settings, parts: Parts, sockets: dict[str, socket.socket]) -> 
     """Run an agent to its end."""
     one_arena()
     settled()
+    sys.setswitchinterval(_TURN_SECONDS)
     parts.addresses = {name: "{}:{}".format(*one.getsockname()[:2]) for name, one in sockets.items()}
     try:
         import uvloop
