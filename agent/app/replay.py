@@ -125,6 +125,11 @@ class Replay:
         elif (columns := one.what.columns(self._decoder)) is not None:
             self._aggregator.take(self._aggregator.fold(columns, one.at))
 
+    def wait(self, until: datetime) -> None:
+        """Nothing more comes up to a time: what is there is judged on to it."""
+        if self.now is not None:
+            self._advance(until)
+
     def flush(self) -> None:
         """Hand what was folded to the store, and roll up what has closed."""
         self.looks.write()
