@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -133,7 +134,8 @@ class Replay:
     def flush(self) -> None:
         """Hand what was folded to the store, and roll up what has closed."""
         self.looks.write()
-        self._store.flush(self._aggregator.drain(self._writer, self._sequence, self._sequence + 1))
+        batch = self._aggregator.drain(self._writer, self._sequence, self._sequence + 1)
+        self._store.flush(replace(batch, drained=self.now))
         self._sequence += 1
         for alias in self._aggregator.take_aliases():
             self._store.add_alias(alias)

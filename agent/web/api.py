@@ -193,7 +193,7 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
 
     @api.get("/seams/{number}", **answers(SeamPageShape, missing=True))
     def one_seam(number: int, range: str = "3h") -> SeamPageShape:  # noqa: A002  # the address says it so
-        """One seam with its windows."""
+        """One seam with its windows; the last one may still be open."""
         found = views.seam(number, RANGES.get(range, RANGES["3h"]))
         if found is None:
             raise HTTPException(404, f"There is no seam {number}.")

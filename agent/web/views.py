@@ -15,7 +15,7 @@ from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
-from agent.web.overview import DAY, FindingView, Overviews, SeamView, subjects_of
+from agent.web.overview import DAY, MINUTE, FindingView, Overviews, SeamView, subjects_of
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
@@ -24,7 +24,7 @@ _MEASURES = ("lag", "age_seconds", "committed", "produced")
 
 @dataclass(frozen=True, slots=True)
 class SeamPage:
-    """One seam with its curves."""
+    """One seam with its curves; the last of its windows may still be open."""
 
     view: SeamView
     windows: tuple[Window, ...]
@@ -117,7 +117,8 @@ class Views:
         if view is None:
             return None
         now = self._clock()
-        duration, queue = self._store.histograms_between([view.key], now - span, now).get(view.key, (EMPTY, EMPTY))
+        start, until = now + MINUTE - span, now + MINUTE  # with the minute that is still open
+        duration, queue = self._store.histograms_between([view.key], start, until).get(view.key, (EMPTY, EMPTY))
         rows = [row for subject in subjects_of(view.key) for row in self._store.verdicts(subject=subject)]
         ends = {view.key.source, view.key.target}
         joined = [
@@ -130,7 +131,7 @@ class Views:
             measures = self._measures(group_on_topic(view.key.source, view.key.target), now, span)
         return SeamPage(
             view,
-            tuple(self._store.windows(view.key, now - span, now)),
+            tuple(self._store.windows(view.key, start, until)),
             duration,
             queue,
             self._store.exemplars(view.key),
