@@ -13,13 +13,18 @@ from agent.web.pages import finding_page
 from agent.web.views import Views
 
 
+def _told(most: int) -> Any:
+    """A text of which `check` says what is wrong; its length is told to who reads the API's description."""
+    return Field("", json_schema_extra={"maxLength": most})
+
+
 class Saying(BaseModel):
     """Who says it, why, and until when. A key that nobody knows is refused: what it meant would be lost."""
 
     model_config = ConfigDict(extra="forbid")
-    owner: str = Field("", max_length=MAX_OWNER)
-    reason: str = Field("", max_length=MAX_REASON)
-    until: str = Field("", max_length=MAX_UNTIL)
+    owner: str = _told(MAX_OWNER)
+    reason: str = _told(MAX_REASON)
+    until: str = _told(MAX_UNTIL)
 
 
 def router(store: Store, views: Views, frame: Frame) -> APIRouter:
@@ -40,9 +45,9 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
         request: Request,
         fingerprint: str,
         word: str,
-        owner: Annotated[str, Form(max_length=MAX_OWNER)] = "",
-        reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
-        until: Annotated[str, Form(max_length=MAX_UNTIL)] = "",
+        owner: Annotated[str, Form()] = "",
+        reason: Annotated[str, Form()] = "",
+        until: Annotated[str, Form()] = "",
     ) -> Response:
         wrong = say(fingerprint, word, Saying(owner=owner, reason=reason, until=until))
         if wrong:
