@@ -46,7 +46,7 @@ def check(word: str, owner: str, reason: str, until: str, now: datetime) -> tupl
 
 def _wrong(word: str, owner: str, reason: str) -> str:
     if word not in WORDS:
-        return f"A finding can be {', '.join(WORDS)}; not {word}."
+        return f"A finding can be {', '.join(WORDS)}; not {word[:20]}."
     if word != "ack" and not reason:
         return "Say why: the reason is shown to whoever finds this later."
     if word == "waive" and not owner:

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.model.saying import MAX_OWNER, MAX_REASON, MAX_UNTIL, check
 from agent.store.store import Store
+from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.pages import finding_page
+from agent.web.shapes import errors
 from agent.web.views import Views
 
 
@@ -36,7 +38,7 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
         if said is None:
             return wrong
         if store.say(fingerprint, said, views.now()) is None:
-            raise HTTPException(404, f"There is no finding {fingerprint}.")
+            raise HTTPException(404, f"There is no finding {shown(fingerprint)}.")
         views.forget()
         return ""
 
@@ -54,7 +56,7 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
             return finding_page(views, frame, request, fingerprint, wrong, 422)
         return RedirectResponse(f"/findings/{fingerprint}", 303)
 
-    @changes.post("/api/v1/findings/{fingerprint}/{word}")
+    @changes.post("/api/v1/findings/{fingerprint}/{word}", responses=errors(400, 403, 404, 413, 422, 503))
     def by_api(fingerprint: str, word: str, saying: Saying) -> dict[str, Any]:
         """Say something of a finding: ack, silence, dispute or waive."""
         wrong = say(fingerprint, word, saying)
