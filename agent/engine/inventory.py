@@ -9,7 +9,7 @@ from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
 from agent.model import subjects as s
 from agent.model.facts import Column
-from agent.model.seam import ESTATE, Component, SeamKey, service, source, team
+from agent.model.seam import ESTATE, Component, SeamKey, server_of, source, team
 
 _CONNECTOR_OWN = ("type", "state", "topics_seen", "tasks", "tasks_failed")
 
@@ -42,7 +42,7 @@ def routes(estate: Estate) -> Iterable[s.Route]:
             retries=retries[route],
             callers=tuple(sorted(callers[route])),
             timeout=timedelta(seconds=float(timeout)) if timeout else None,
-            **estate.context(route, service(route.name.split(" ")[0]), first=first),  # type: ignore[arg-type]  # Context's own fields
+            **estate.context(route, server_of(route), first=first),  # type: ignore[arg-type]  # Context's own fields
         )
 
 
