@@ -1,7 +1,7 @@
 """Puts the screens together: pages, API, health, metrics, errors."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -27,7 +27,6 @@ def site(
     *,
     clock: Callable[[], datetime],
     status: Callable[[], Status],
-    settle: timedelta,
     metrics: Metrics | None = None,
 ) -> FastAPI:
     """The ASGI application of port 8740; `state.refresh` reads the estate anew, ahead of the next look."""
@@ -38,7 +37,7 @@ def site(
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    views = Views(store, rules, clock, settle)
+    views = Views(store, rules, clock)
     app.state.refresh = views.refresh
     frame = Frame(views, status, clock)
     guard.install(app)

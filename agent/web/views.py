@@ -65,8 +65,8 @@ class RulePage:
 class Views:
     """Answers, one a question; none reads more than its page shows."""
 
-    def __init__(self, store: Store, rules: Sequence[Rule], clock: Callable[[], datetime], settle: timedelta) -> None:
-        self._store, self._clock, self._settle = store, clock, settle
+    def __init__(self, store: Store, rules: Sequence[Rule], clock: Callable[[], datetime]) -> None:
+        self._store, self._clock = store, clock
         self.rules = {rule.id: rule for rule in rules}
         self._overviews = Overviews(store, self.rules, clock)
         self.view, self.overview = self._overviews.view, self._overviews.look

@@ -35,7 +35,6 @@ class Screens:
                 RULES,
                 clock=lambda: self.now,
                 status=lambda: Status("1", NOON),
-                settle=timedelta(minutes=2),
                 metrics=lambda _accept: (b"", "text/plain"),
             ),
             base_url="http://127.0.0.1:8740",

@@ -98,9 +98,7 @@ def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def application(store: Store) -> Any:
     clock = lambda: datetime.now(UTC)  # noqa: E731
-    return site(
-        store, RULES, clock=clock, status=status, settle=timedelta(0), metrics=lambda _accept: (b"# up\n", "text/plain")
-    )
+    return site(store, RULES, clock=clock, status=status, metrics=lambda _accept: (b"# up\n", "text/plain"))
 
 
 @pytest.fixture
