@@ -167,7 +167,6 @@ def _site(parts: Parts, metrics: Telemetry) -> FastAPI:
         catalogue(),
         clock=now,
         status=lambda: status(parts),
-        settle=parts.settings.rounds.settle,
         metrics=lambda accept: metrics.render(figures(parts), accept),
     )
 

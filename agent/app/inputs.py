@@ -109,9 +109,14 @@ class Recorded:
             self.source.reject("gzip is broken or cut off")
 
     def _counted(self, lines: Iterator[bytes]) -> Iterator[Reading]:
+        """Each look; it counts once the next one is asked for, so that one that nobody used never does."""
         for reading in self.reader.read(lines):
             self.source.taken += 1
             yield reading
+            self._tell()
+        self._tell()
+
+    def _tell(self) -> None:
         self.source.facts = self.reader.facts
         for reason, count in self.reader.tally.rejected.items():
             self.source.rejected += count - self.source.reasons[reason]

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -125,10 +126,16 @@ class Replay:
         elif (columns := one.what.columns(self._decoder)) is not None:
             self._aggregator.take(self._aggregator.fold(columns, one.at))
 
+    def wait(self, until: datetime) -> None:
+        """Nothing more comes up to a time: what is there is judged on to it."""
+        if self.now is not None:
+            self._advance(until)
+
     def flush(self) -> None:
         """Hand what was folded to the store, and roll up what has closed."""
         self.looks.write()
-        self._store.flush(self._aggregator.drain(self._writer, self._sequence, self._sequence + 1))
+        batch = self._aggregator.drain(self._writer, self._sequence, self._sequence + 1)
+        self._store.flush(replace(batch, drained=self.now))
         self._sequence += 1
         for alias in self._aggregator.take_aliases():
             self._store.add_alias(alias)

@@ -136,6 +136,8 @@ def scan(
         store: Store | None = None
         for fresh, happened in stretches(inputs.happened()):
             if as_of is not None and happened.at > as_of:
+                if one is not None and not fresh:
+                    one.wait(as_of)
                 break
             if fresh:
                 _finish(result, one, store)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -57,6 +57,15 @@ class Seen:
         return [name for name in self.attributes.get("service", "").split("|") if name]
 
 
+@dataclass(slots=True)
+class Ends:
+    """Who writes and who reads a topic, and when the first of them was seen."""
+
+    first: datetime
+    writers: set[Component] = field(default_factory=set)
+    readers: set[Component] = field(default_factory=set)
+
+
 class Estate:
     """Everything read once for one instant; each kind of subject is built from it on demand."""
 
@@ -76,6 +85,16 @@ class Estate:
             if isinstance(row.key, SeamKey):
                 kinds[row.key.kind].append(Seen(row.key, row.first_seen, row.attributes))
         return kinds
+
+    @cached_property
+    def ends(self) -> Mapping[Component, Ends]:
+        """Who writes and reads each topic that a seam names."""
+        found: dict[Component, Ends] = {}
+        for seen in self.seams["publishes"]:
+            _ends(found, seen.key.target, seen.first).writers.add(seen.key.source)
+        for seen in self.seams["consumes"]:
+            _ends(found, seen.key.source, seen.first).readers.add(seen.key.target)
+        return found
 
     def _sums(self, span: timedelta) -> Mapping[Key, Values]:
         return self._store.sums(self.as_of - span, self.as_of)
@@ -117,11 +136,8 @@ class Estate:
     @cached_property
     def topics(self) -> list[Component]:
         """Every topic that a seam, a broker or a declaration names."""
-        found = {seam.key.target for seam in self.seams["publishes"]} | {
-            seam.key.source for seam in self.seams["consumes"]
-        }
-        found |= {row.key for row in self.rows if isinstance(row.key, Component) and row.key.kind == "topic"}
-        return sorted(found)
+        named = {row.key for row in self.rows if isinstance(row.key, Component) and row.key.kind == "topic"}
+        return sorted(named.union(self.ends))
 
     def context(
         self, *components: Component, first: datetime | None = None, environment: str = ""
@@ -166,6 +182,12 @@ class Estate:
             if finding.opened is not None and finding.opened >= since:
                 found[finding.subject].add(finding.rule)
         return found
+
+
+def _ends(found: dict[Component, Ends], topic: Component, first: datetime) -> Ends:
+    ends = found.setdefault(topic, Ends(first))
+    ends.first = min(ends.first, first)
+    return ends
 
 
 def retention(settings: Mapping[str, str]) -> timedelta | None:

@@ -9,7 +9,7 @@ from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
 from agent.model import subjects as s
 from agent.model.facts import Column
-from agent.model.seam import ESTATE, Component, SeamKey, service, source, team
+from agent.model.seam import ESTATE, Component, SeamKey, server_of, source, team
 
 _CONNECTOR_OWN = ("type", "state", "topics_seen", "tasks", "tasks_failed")
 
@@ -42,7 +42,7 @@ def routes(estate: Estate) -> Iterable[s.Route]:
             retries=retries[route],
             callers=tuple(sorted(callers[route])),
             timeout=timedelta(seconds=float(timeout)) if timeout else None,
-            **estate.context(route, service(route.name.split(" ")[0]), first=first),  # type: ignore[arg-type]  # Context's own fields
+            **estate.context(route, server_of(route), first=first),  # type: ignore[arg-type]  # Context's own fields
         )
 
 
@@ -111,34 +111,27 @@ def contracts(estate: Estate) -> Iterable[s.Contract]:
 def _topic_ends(estate: Estate) -> Mapping[str, tuple[set[Component], set[Component]]]:
     """Writers and readers by the topic's name without its cluster: TopicNameStrategy, the default of registries."""
     found: dict[str, tuple[set[Component], set[Component]]] = defaultdict(lambda: (set(), set()))
-    for seen in estate.seams["publishes"]:
-        found[seen.key.target.name.partition("/")[2]][0].add(seen.key.source)
-    for seen in estate.seams["consumes"]:
-        found[seen.key.source.name.partition("/")[2]][1].add(seen.key.target)
+    for topic, ends in estate.ends.items():
+        writers, readers = found[topic.name.partition("/")[2]]
+        writers |= ends.writers
+        readers |= ends.readers
     return found
 
 
 def topics(estate: Estate) -> Iterable[s.Topic]:
     """Each topic with who writes and reads it."""
-    writers: dict[Component, set[Component]] = defaultdict(set)
-    readers: dict[Component, set[Component]] = defaultdict(set)
     firsts = dict(_of_kind(estate, "topic"))
-    for seen in estate.seams["publishes"]:
-        writers[seen.key.target].add(seen.key.source)
-        firsts[seen.key.target] = min(seen.first, firsts.get(seen.key.target, seen.first))
-    for seen in estate.seams["consumes"]:
-        readers[seen.key.source].add(seen.key.target)
-        firsts[seen.key.source] = min(seen.first, firsts.get(seen.key.source, seen.first))
     for topic in estate.topics:
-        settings = estate.settings.get(topic, {})
+        settings, ends = estate.settings.get(topic, {}), estate.ends.get(topic)
+        seen = [at for at in (firsts.get(topic), ends.first if ends else None) if at is not None]
         yield s.Topic(
             topic=topic,
             partitions=whole(settings.get("partitions")),
             settings=dict(settings),
-            producers=tuple(sorted(writers[topic])),
-            groups=tuple(sorted(readers[topic])),
+            producers=tuple(sorted(ends.writers)) if ends else (),
+            groups=tuple(sorted(ends.readers)) if ends else (),
             produced=estate.produced.get(topic, s.NO_SERIES),
-            **estate.context(topic, first=firsts.get(topic)),  # type: ignore[arg-type]  # Context's own fields
+            **estate.context(topic, first=min(seen, default=None)),  # type: ignore[arg-type]  # Context's own fields
         )
 
 

@@ -7,7 +7,7 @@ from agent.engine.deadletters import SEARCHED, DeadLetterSearch
 from agent.engine.estate import GUARDED, NOTHING, Estate, Seen, Values, retention, text, whole
 from agent.model import subjects as s
 from agent.model.facts import Column, ExemplarKind
-from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic, service, source
+from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic, server_of, service, source
 
 _RELAYS = ("debezium", "outbox", "flyway", "liquibase", "alembic", "maxwell")
 
@@ -139,7 +139,6 @@ def seams(estate: Estate) -> Iterable[s.Seam]:
     for seen in estate.seams["consumes"]:
         for name in seen.services:
             consumers[name].append(seen)
-    serving = {row.key.name.split(" ")[0] for row in estate.rows if isinstance(row.key, Component)}
     calls = _Calls(estate)
     for seen in (seen for found in estate.seams.values() for seen in found):
         key, sums = seen.key, estate.day.get(seen.key, NOTHING)
@@ -163,7 +162,7 @@ def seams(estate: Estate) -> Iterable[s.Seam]:
             peer_instrumented=peer,
             keeps_context=_all(consumer.truth("keeps_context") for consumer in mine),
             carries_context=seen.truth("carries_context"),
-            entry_point=True if key.kind == "publishes" and not mine and key.source.name not in serving else None,
+            entry_point=True if key.kind == "publishes" and not mine and key.source.name not in calls.serving else None,
             sampled=seen.sampled,
             **estate.context(key.source, key.target, first=seen.first, environment=seen.environment),  # type: ignore[arg-type]  # Context's fields
         )
@@ -179,12 +178,12 @@ class _Calls:
         self._roots: Counter[str] = Counter()
         self._paired: Counter[tuple[str, str]] = Counter()
         routes = (row.key for row in estate.rows if isinstance(row.key, Component) and row.key.kind == "route")
-        self._serving = {route.name.split(" ")[0] for route in routes}
+        self.serving = {server_of(route).name for route in routes}  #: services of which a route is known
         for key, sums in estate.day.items():
             if isinstance(key, Component) and key.kind == "route":
-                self._roots[key.name.split(" ")[0]] += sums[Column.ROOTS]
+                self._roots[server_of(key).name] += sums[Column.ROOTS]
             elif isinstance(key, SeamKey) and key.kind == "calls" and key.target.kind == "route":
-                self._paired[key.source.name, key.target.name.split(" ")[0]] += sums[Column.PAIRED]
+                self._paired[key.source.name, server_of(key.target).name] += sums[Column.PAIRED]
 
     def to_service(self, key: SeamKey, sums: Values) -> tuple[Values, bool]:
         """The seam's day with what its callee's routes tell of it; and whether the callee sends spans."""
@@ -197,12 +196,12 @@ class _Calls:
         values[Column.ROOTS] = min(alone, self._roots[callee])
         values[Column.PAIRED] = paired
         values[Column.COUNT] = alone + paired
-        return tuple(values), callee in self._serving
+        return tuple(values), callee in self.serving
 
     def _callee(self, name: str) -> str:
         """The service at an address: what an alias says, or the one that is called as the host is."""
         host = name.partition(":")[0]
-        return next((one for one in (name, host, host.partition(".")[0]) if one in self._serving), name)
+        return next((one for one in (name, host, host.partition(".")[0]) if one in self.serving), name)
 
 
 def _count(estate: Estate, key: SeamKey) -> int:

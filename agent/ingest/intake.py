@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -223,7 +223,8 @@ class Intake:
 
     def drain(self, writer: str, previous: int) -> Flush:
         """All that is durable and not yet in the store; call between commits, on the event loop."""
-        return self.aggregator.drain(writer, previous, self.journal.sequence)
+        drained = self._clock()
+        return replace(self.aggregator.drain(writer, previous, self.journal.sequence), drained=drained)
 
     async def quiet(self) -> None:
         """Wait until no commit is under way."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from agent.ingest import delta
 from agent.ingest.index import ShapeIndex
@@ -51,8 +52,8 @@ def crossings(columns: SpanColumns, index: ShapeIndex, minute: I64) -> Parts:
         Column.DURATION_US: duration // 1000,
         Column.BYTES: columns.size[rows],
     }
-    tied, judged = _ties(columns, index)
-    arriving = judged[rows] & ((role == Role.CONSUME) | (role == Role.SERVE))
+    tied = _ties(columns)
+    arriving = (role == Role.CONSUME) | (role == Role.SERVE)
     values[Column.ROOTS] = (arriving & ~tied[rows]).astype(np.int64)
     values[Column.LINKED] = (arriving & tied[rows]).astype(np.int64)
     leaving = (role == Role.PUBLISH) | (role == Role.CALL)
@@ -77,11 +78,11 @@ def _expanded(columns: SpanColumns, index: ShapeIndex) -> tuple[I64, I64]:
     return slots, rows
 
 
-def _ties(columns: SpanColumns, index: ShapeIndex) -> "tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], ...]":
-    """Which spans continue another's work (a parent in another process, or a link), and which can be judged so.
+def _ties(columns: SpanColumns) -> npt.NDArray[np.bool_]:
+    """Which spans continue another's work: a parent in another process, or a link.
 
     A local parent is a tie only where the sender does not say that it is local.
     """
-    tied = (columns.parent != 0) & (columns.remote != 0)
+    tied: npt.NDArray[np.bool_] = (columns.parent != 0) & (columns.remote != 0)
     tied[columns.links.row] = True
-    return tied, np.ones(len(columns), dtype=bool)
+    return tied

@@ -47,6 +47,7 @@ class Flush:
     delivered: tuple[Delivered, ...] = ()
     sightings: tuple[Sighting, ...] = ()
     watermark: datetime | None = None  #: no earlier facts are expected from this writer
+    drained: datetime | None = None  #: when it was made: nothing in it crossed later
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,10 @@
-"""What may be said of a finding: the same checks for the form, the API and the command line."""
+"""What may be said of a finding: the same checks for the form, the API and the command line.
 
+An owner is one line; a reason may have several. Both may be in any script: what joins letters and emoji, and the marks
+that only tell a direction, are theirs. What no reader sees, or sees elsewhere than it stands, is refused.
+"""
+
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from agent.model.finding import Disposition, Said
@@ -11,12 +16,21 @@ WORDS = {
     "waive": Disposition.WAIVED,
 }
 LONGEST = timedelta(days=366)
+_UNSEEN = ("Cf", "Zs", "Zl", "Zp")  #: Unicode categories: they join, turn or part what can be seen
+_NO_TEXT = {
+    "Cc": "a control character",
+    "Zl": "a line separator",
+    "Zp": "a paragraph separator",
+    "Cs": "half a character",
+}
+_TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_TURNING = "a character that turns the order of the text"
 MAX_OWNER, MAX_REASON, MAX_UNTIL = 200, 2_000, 40  #: characters
 
 
 def check(word: str, owner: str, reason: str, until: str, now: datetime) -> tuple[Said | None, str]:
     """The disposition, or what is wrong with it in one sentence. `until` is a day, or an ISO 8601 time."""
-    owner, reason = owner.strip(), reason.strip()
+    owner, reason = _trimmed(owner), _trimmed(reason.replace("\r\n", "\n").replace("\r", "\n"))
     wrong = _wrong(word, owner, reason)
     if wrong:
         return None, wrong
@@ -32,7 +46,7 @@ def check(word: str, owner: str, reason: str, until: str, now: datetime) -> tupl
 
 def _wrong(word: str, owner: str, reason: str) -> str:
     if word not in WORDS:
-        return f"A finding can be {', '.join(WORDS)}; not {word}."
+        return f"A finding can be {', '.join(WORDS)}; not {word[:20]}."
     if word != "ack" and not reason:
         return "Say why: the reason is shown to whoever finds this later."
     if word == "waive" and not owner:
@@ -40,14 +54,29 @@ def _wrong(word: str, owner: str, reason: str) -> str:
     for name, text, most in (("owner", owner, MAX_OWNER), ("reason", reason, MAX_REASON)):
         if len(text) > most:
             return f"The {name} has {len(text):,} characters. Write at most {most:,}."
-        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
-            return f"The {name} has a character that no store can hold. Write plain text."
+        if wrong := _hidden(name, text, "\n\t" if name == "reason" else ""):
+            return wrong
+    return ""
+
+
+def _trimmed(text: str) -> str:
+    """Without the blanks around it; nothing where nothing of it can be seen."""
+    text = text.strip()
+    return text if any(unicodedata.category(sign) not in _UNSEEN for sign in text) else ""
+
+
+def _hidden(name: str, text: str, allowed: str) -> str:
+    """The first character that is no plain text: which one, where, and what to do about it."""
+    for place, sign in enumerate(text, 1):
+        what = _TURNING if sign in _TURNS else _NO_TEXT.get(unicodedata.category(sign), "")
+        if what and sign not in allowed:
+            return f"The {name} has {what} (U+{ord(sign):04X}) as character {place:,}. Write it without."
     return ""
 
 
 def _end(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text[:MAX_UNTIL])
+        found = datetime.fromisoformat(text if len(text) <= MAX_UNTIL else "")
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -30,6 +30,7 @@ SEAM_KINDS = ("publishes", "consumes", "calls", "reads", "writes", "triggers")
 
 _PARADIGM = {"publishes": "event", "consumes": "event", "calls": "api", "triggers": "batch"}
 _MAX_NAME = 512
+_SERVED = re.compile(r"(.+?) [A-Z_-]+ ")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -147,6 +148,12 @@ def group_of(service_name: str) -> Component:
 def route(owner: str, method: str, template: str) -> Component:
     """A route of a service or gateway: `route:<owner> <METHOD> <template>`."""
     return Component("route", f"{clean(owner)} {clean(method).upper()} {clean(template)}")
+
+
+def server_of(route: Component) -> Component:
+    """The service or gateway that serves a route; its name may hold spaces, a method is in capitals."""
+    found = _SERVED.match(route.name)
+    return Component("service", found[1] if found else route.name.partition(" ")[0])
 
 
 def table(system: str, database: str, name: str, server: str | None = None) -> Component:

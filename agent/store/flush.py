@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 from sqlalchemy import Connection, select
@@ -15,6 +15,7 @@ from agent.store.rows import COLUMNS, Row, add, add_stored, empty, packed, upser
 from agent.store.tiers import COARSE, Tiers
 
 _MANY = 50  #: windows of one minute from which on reading the whole minute is cheaper than reading each
+_MINUTE = timedelta(minutes=1)
 
 Place = tuple[int, int]  #: seam, start
 
@@ -73,11 +74,14 @@ def _seen(batch: Flush) -> Iterable[tuple[Key, datetime]]:
 
 
 def _spans(batch: Flush, ids: Mapping[Key, int]) -> dict[int, tuple[datetime, datetime]]:
+    """When each seam was crossed first and last. A window tells the minute only; of the last one we take the end, or
+    the moment of the drain where that came before: a seam that was crossed a second ago is not a minute old."""
     seen: dict[int, tuple[datetime, datetime]] = {}
     for window in batch.windows:
         seam, at = ids[window.key], window.minute
-        first, last = seen.get(seam, (at, at))
-        seen[seam] = (min(first, at), max(last, at))
+        until = max(at, min(at + _MINUTE, batch.drained or at))
+        first, last = seen.get(seam, (at, until))
+        seen[seam] = (min(first, at), max(last, until))
     return seen
 
 

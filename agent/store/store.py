@@ -121,7 +121,7 @@ class Store(Judgements):
         """Keep what a pull collector saw; doing it twice changes nothing."""
         with self._recording:
             news = self._told.news(settings)
-            fresh = [s for s in sightings if (s.key, tuple(s.attributes.items())) not in self._sighted]
+            fresh, known = self._fresh(sightings)
             ids = dict(self._seams) if fresh else {}
             with self.database.write() as connection:
                 measured = self._measures.add(self.database, connection, samples)
@@ -129,12 +129,26 @@ class Store(Judgements):
                 _add_runs(connection, runs)
                 names.seam_ids(self.database, connection, ((s.key, s.at) for s in fresh), ids)
                 names.add_sightings(self.database, connection, fresh, ids)
+                names.touch(self.database, connection, known)
             self._measures = measured
             self._seams.update(ids)
             self._told.keep(news)
             if len(self._sighted) > _MOST_SIGHTED:
                 self._sighted.clear()
             self._sighted.update((s.key, tuple(s.attributes.items())) for s in fresh)
+
+    def _fresh(self, sightings: Iterable[Sighting]) -> tuple[list[Sighting], dict[int, tuple[datetime, datetime]]]:
+        """What was not told before; and of seams of which all was, by number, when they were seen first and last."""
+        fresh: list[Sighting] = []
+        known: dict[int, tuple[datetime, datetime]] = {}
+        for one in sightings:
+            seam = self._seams.get(one.key)
+            if seam is None or (one.key, tuple(one.attributes.items())) not in self._sighted:
+                fresh.append(one)
+            else:
+                first, last = known.get(seam, (one.at, one.at))
+                known[seam] = (min(first, one.at), max(last, one.at))
+        return fresh, known
 
     def roll_up(self, now: datetime) -> bool:
         """One interval of one tier; True while there is more. It closes when every live writer has passed it."""

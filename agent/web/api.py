@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Literal
 
 import orjson
 from fastapi import APIRouter, HTTPException
@@ -14,6 +15,7 @@ from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
 from agent.store.names import parts
 from agent.store.verdicts import BlindCause
+from agent.web.errors import shown
 from agent.web.overview import SeamView
 from agent.web.pages import RANGES, headline
 from agent.web.shapes import (
@@ -33,6 +35,9 @@ from agent.web.shapes import (
 )
 from agent.web.status import Status
 from agent.web.views import Views
+
+State = Literal["", "pending", "open", "recovering", "resolved", "stale"]
+Range = Literal["1h", "3h", "24h", "14d"]
 
 
 def _time(at: datetime | None) -> str | None:
@@ -161,11 +166,11 @@ def _estate(api: APIRouter, views: Views) -> None:
         }
 
     @api.get("/findings", **answers(list[FindingShape]))
-    def findings(rule: str = "", owner: str = "", state: str = "") -> list[FindingShape]:
+    def findings(rule: str = "", owner: str = "", state: State = "") -> list[FindingShape]:
         """Findings that ever opened, filtered; those that are pending where `state=pending` asks for them."""
         return [
             finding(view.finding, view.mark)
-            for view in views.findings(everything=state != Signal.PENDING)
+            for view in views.findings(everything=state != Signal.PENDING.value)
             if (not rule or view.finding.rule == rule)
             and (not owner or view.finding.owner == owner)
             and (not state or view.finding.signal.value == state)
@@ -176,7 +181,7 @@ def _estate(api: APIRouter, views: Views) -> None:
         """One finding with its evidence and history."""
         found = views.finding(fingerprint)
         if found is None:
-            raise HTTPException(404, f"There is no finding {fingerprint}.")
+            raise HTTPException(404, f"There is no finding {shown(fingerprint)}.")
         return {
             **finding(found.view.finding, found.view.mark),
             "verdict": _verdict(found.verdict) if found.verdict else None,
@@ -192,9 +197,9 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
         return StreamingResponse(_listed(_seam(view) for view in views.overview().seams), media_type="application/json")
 
     @api.get("/seams/{number}", **answers(SeamPageShape, missing=True))
-    def one_seam(number: int, range: str = "3h") -> SeamPageShape:  # noqa: A002  # the address says it so
-        """One seam with its windows."""
-        found = views.seam(number, RANGES.get(range, RANGES["3h"]))
+    def one_seam(number: int, range: Range = "3h") -> SeamPageShape:  # noqa: A002  # the address says it so
+        """One seam with its windows; the last one may still be open."""
+        found = views.seam(number, RANGES[range])
         if found is None:
             raise HTTPException(404, f"There is no seam {number}.")
         return {
@@ -232,7 +237,7 @@ def _rules(api: APIRouter, views: Views) -> None:
         """One rule with what it says of whom."""
         found = views.rule(rule_id)
         if found is None:
-            raise HTTPException(404, f"There is no rule {rule_id}.")
+            raise HTTPException(404, f"There is no rule {shown(rule_id)}.")
         subjects: list[JudgedShape] = [
             {"subject": row.subject.as_dict(), **_verdict(row.verdict)} for row in found.rows
         ]

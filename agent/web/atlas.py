@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from agent.model.seam import Component
+from agent.model.seam import Component, server_of
 from agent.web.draw.map import MOST, Box, Edge, picture
 from agent.web.overview import Overview, SeamView
 from agent.web.words import bare
@@ -60,7 +60,7 @@ def _ends(view: SeamView) -> tuple[Component, Component]:
     if target.kind == "group" and (name := view.row.attributes.get("service")):
         return source, Component("service", name)
     if target.kind == "route":
-        return source, Component("service", target.name.partition(" ")[0])
+        return source, server_of(target)
     return source, target
 
 

@@ -8,18 +8,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.model.saying import MAX_OWNER, MAX_REASON, MAX_UNTIL, check
 from agent.store.store import Store
+from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.pages import finding_page
+from agent.web.shapes import errors
 from agent.web.views import Views
+
+
+def _told(most: int) -> Any:
+    """A text of which `check` says what is wrong; its length is told to who reads the API's description."""
+    return Field("", json_schema_extra={"maxLength": most})
 
 
 class Saying(BaseModel):
     """Who says it, why, and until when. A key that nobody knows is refused: what it meant would be lost."""
 
     model_config = ConfigDict(extra="forbid")
-    owner: str = Field("", max_length=MAX_OWNER)
-    reason: str = Field("", max_length=MAX_REASON)
-    until: str = Field("", max_length=MAX_UNTIL)
+    owner: str = _told(MAX_OWNER)
+    reason: str = _told(MAX_REASON)
+    until: str = _told(MAX_UNTIL)
 
 
 def router(store: Store, views: Views, frame: Frame) -> APIRouter:
@@ -31,7 +38,7 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
         if said is None:
             return wrong
         if store.say(fingerprint, said, views.now()) is None:
-            raise HTTPException(404, f"There is no finding {fingerprint}.")
+            raise HTTPException(404, f"There is no finding {shown(fingerprint)}.")
         views.forget()
         return ""
 
@@ -40,16 +47,16 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
         request: Request,
         fingerprint: str,
         word: str,
-        owner: Annotated[str, Form(max_length=MAX_OWNER)] = "",
-        reason: Annotated[str, Form(max_length=MAX_REASON)] = "",
-        until: Annotated[str, Form(max_length=MAX_UNTIL)] = "",
+        owner: Annotated[str, Form()] = "",
+        reason: Annotated[str, Form()] = "",
+        until: Annotated[str, Form()] = "",
     ) -> Response:
         wrong = say(fingerprint, word, Saying(owner=owner, reason=reason, until=until))
         if wrong:
             return finding_page(views, frame, request, fingerprint, wrong, 422)
         return RedirectResponse(f"/findings/{fingerprint}", 303)
 
-    @changes.post("/api/v1/findings/{fingerprint}/{word}")
+    @changes.post("/api/v1/findings/{fingerprint}/{word}", responses=errors(400, 403, 404, 413, 422, 503))
     def by_api(fingerprint: str, word: str, saying: Saying) -> dict[str, Any]:
         """Say something of a finding: ack, silence, dispute or waive."""
         wrong = say(fingerprint, word, saying)

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
-from agent.model.facts import Column, Window
+from agent.model.facts import Column, Tier, Window
 from agent.model.histogram import Histogram
 from agent.model.subjects import Series
 from agent.web.draw.chart import WIDTH, Curve, Moment, Strip, chart, spark
-from agent.web.overview import FindingView, Overview
+from agent.web.overview import MINUTE, FindingView, Overview
 from agent.web.views import FindingPage, SeamPage, Views
 from agent.web.words import count, milliseconds, rate, span
 
@@ -130,8 +130,11 @@ def _began(findings: Sequence[FindingView]) -> tuple[float | None, Moment | None
 
 
 def seam_picture(page: SeamPage, now: datetime, length: timedelta) -> Markup:
-    """One seam's strips over one time axis: cause, event and effect stand above each other."""
-    windows = page.windows
+    """One seam's strips over one time axis: cause, event and effect stand above each other.
+
+    The minute that is still open is no point of a curve: it would always fall at the end.
+    """
+    windows = [window for window in page.windows if window.tier is not Tier.MINUTE or window.start + MINUTE <= now]
     wrong, moment = _began([view for view in page.view.findings if not view.quiet])
     paces = _paces(page.measures, wrong)
     strips = paces or ([_flow(windows, "Crossings")] if windows else [])

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
+
+from agent.web.errors import shown, told
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _READS = ("GET", "HEAD", "OPTIONS")
@@ -29,7 +30,7 @@ def refusal(request: Request) -> str:
     """Why a request is not served; empty when it is."""
     host = request.headers.get("host", "")
     if _bare(host) not in _LOOPBACK:
-        return f"This agent answers on loopback only, not as {host[:80]!r}. Open it by 127.0.0.1."
+        return f"This agent answers on loopback only, not as {shown(host)}. Open it by 127.0.0.1."
     if request.method in _READS:
         return ""
     site = request.headers.get("sec-fetch-site", "same-origin")
@@ -44,6 +45,8 @@ def too_large(request: Request) -> bool:
     if request.method in _READS:
         return False
     length = request.headers.get("content-length", "")
+    if not length and "transfer-encoding" not in request.headers:
+        return False  # it has no body
     return not (length.isascii() and length.isdigit() and len(length) < 9 and int(length) <= MOST_BYTES)
 
 
@@ -53,10 +56,10 @@ def install(app: FastAPI) -> None:
     @app.middleware("http")
     async def guard(request: Request, following: Callable[[Request], Awaitable[Response]]) -> Response:
         if why := refusal(request):
-            response: Response = PlainTextResponse(why + "\n", 403)
+            response = told(request, 403, why)
         elif too_large(request):
-            text = f"A change takes at most {MOST_BYTES:,} bytes, told by Content-Length.\n"
-            response = PlainTextResponse(text, 413, headers={"Connection": "close"})
+            text = f"A change takes at most {MOST_BYTES:,} bytes, told by Content-Length. Send less."
+            response = told(request, 413, text, {"Connection": "close"})
         else:
             response = await following(request)
         for name, value in _HEADERS.items():

@@ -16,7 +16,7 @@ from agent.store.store import SeamRow, Store
 from agent.web.words import seam_name, subject_name
 
 T = TypeVar("T")
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 URGENT = {"page": 0, "fix": 1, "tidy": 2, "blind": 3, "good": 4}
 _MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
 _LOUDEST = ("page", "fix", "tidy")
@@ -146,7 +146,8 @@ class Overviews:
         by_subject: dict[SubjectRef, list[FindingView]] = defaultdict(list)
         for view in views:
             by_subject[view.finding.subject].append(view)
-        sums, judged = self._store.sums(now - DAY, now), self._judged()
+        # With the minute that is still open: a seam that was just found has crossings from its first look on.
+        sums, judged = self._store.sums(now + MINUTE - DAY, now + MINUTE), self._judged()
         tables: dict[str, list[SubjectRef]] = defaultdict(list)
         for subject in {*judged, *by_subject}:
             if subject.kind == "table" and subject.labels:

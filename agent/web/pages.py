@@ -17,6 +17,7 @@ from agent.web import now, verdicts
 from agent.web.atlas import estate_map
 from agent.web.blind import FEW, gaps, unjudged
 from agent.web.curves import finding_picture, seam_picture
+from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.near import nearest
 from agent.web.overview import URGENT, FindingView, Overview, SeamView
@@ -126,7 +127,7 @@ def finding_page(
     """One finding's page, with what was wrong in a form that was sent."""
     found = views.finding(fingerprint)
     if found is None:
-        raise HTTPException(404, f"There is no finding {fingerprint}.")
+        raise HTTPException(404, f"There is no finding {shown(fingerprint)}.")
     picture = finding_picture(found, views.now())
     return frame.page(
         request,
@@ -252,7 +253,7 @@ def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
         """Is this rule worth its pages."""
         found = views.rule(rule_id)
         if found is None:
-            raise HTTPException(404, f"There is no rule {rule_id}.")
+            raise HTTPException(404, f"There is no rule {shown(rule_id)}.")
         order = [Outcome.FAILS, Outcome.BLIND, Outcome.MEETS, Outcome.NOT_APPLICABLE]
         rows = [row for outcome in order for row in found.rows if row.outcome is outcome]
         small = len(found.rows) <= FEW

@@ -174,8 +174,20 @@ class ErrorShape(TypedDict):
 
 def answers(shape: Any, *, missing: bool = False) -> dict[str, Any]:
     """The keywords of a route: its answer's schema, and those of its errors. Nothing is checked at run time."""
-    errors = {403: "The request is not from this machine or this origin.", 503: "The store does not answer."}
-    errors |= {404: "There is no such thing."} if missing else {}
-    told: dict[int | str, dict[str, Any]] = {200: {"model": shape}}
-    told |= {code: {"model": ErrorShape, "description": words} for code, words in errors.items()}
-    return {"response_model": None, "responses": told}
+    codes = (403, 422, 503, *((404,) if missing else ()))
+    return {"response_model": None, "responses": {200: {"model": shape}, **errors(*codes)}}
+
+
+_ERRORS = {
+    400: "The body cannot be read.",
+    403: "The request is not from this machine or this origin.",
+    404: "There is no such thing.",
+    413: "The body is too large.",
+    422: "The request has mistakes.",
+    503: "The store does not answer.",
+}
+
+
+def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a route, all of one shape."""
+    return {code: {"model": ErrorShape, "description": _ERRORS[code]} for code in codes}

@@ -15,7 +15,7 @@ from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
-from agent.web.overview import DAY, FindingView, Overview, Overviews, SeamView, subjects_of
+from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView, subjects_of
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
@@ -26,7 +26,7 @@ _OTHERS = [signal for signal in Signal if signal not in SHOWN]
 
 @dataclass(frozen=True, slots=True)
 class SeamPage:
-    """One seam with its curves."""
+    """One seam with its curves; the last of its windows may still be open."""
 
     view: SeamView
     windows: tuple[Window, ...]
@@ -72,7 +72,7 @@ class RulePage:
 class Views:
     """Answers, one a question; none reads more than its page shows."""
 
-    def __init__(self, store: Store, rules: Sequence[Rule], clock: Callable[[], datetime], settle: timedelta) -> None:
+    def __init__(self, store: Store, rules: Sequence[Rule], clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
         self.rules = {rule.id: rule for rule in rules}
         self._overviews = Overviews(store, self.rules, clock)
@@ -140,7 +140,8 @@ class Views:
         if view is None:
             return None
         now = self._clock()
-        duration, queue = self._store.histograms_between([view.key], now - span, now).get(view.key, (EMPTY, EMPTY))
+        start, until = now + MINUTE - span, now + MINUTE  # with the minute that is still open
+        duration, queue = self._store.histograms_between([view.key], start, until).get(view.key, (EMPTY, EMPTY))
         rows = [row for subject in subjects_of(view.key) for row in self._store.verdicts(subject=subject)]
         ends = {view.key.source, view.key.target}
         joined = [
@@ -153,7 +154,7 @@ class Views:
             measures = self._measures(group_on_topic(view.key.source, view.key.target), now, span)
         return SeamPage(
             view,
-            tuple(self._store.windows(view.key, now - span, now)),
+            tuple(self._store.windows(view.key, start, until)),
             duration,
             queue,
             self._store.exemplars(view.key),

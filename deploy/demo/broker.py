@@ -1,16 +1,22 @@
-"""The demo's broker as recordings tell of it: offsets, groups, members, settings, every 30 seconds."""
+"""The demo's broker as its recordings tell of it: offsets, groups, members, settings, every 30 seconds.
+
+It counts what the estate's services say of themselves in their traces, message by message. The clicks alone come and go
+without traces: a web page writes them and a batch job reads them.
+"""
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import heapify, heappop, heappush
 from random import Random
 
-from deploy.demo.estate import BEHIND_SINCE_HOURS
-
 STEP = 30.0
-_RATES = {"orders": 1.0, "payments": 40.0, "clicks": 120.0, "shipments": 0.5, "returns": 0.3, "shipments.dlq": 0.0}
-_GROUPS = {
+PARTITIONS = 3
+FIRST = 4_000  #: the offset at which each partition stands when the estate begins
+TOPICS = ("orders", "payments", "clicks", "shipments", "returns", "shipments.dlq")
+GROUPS = {
     "billing": "orders",
     "search-index": "orders",
     "ledger": "payments",
@@ -18,18 +24,51 @@ _GROUPS = {
     "courier": "shipments",
     "refunds": "returns",
 }
+_CLICKS = 120.0  #: a second, on average
+_BATCH = 900.0  #: seconds between two reads of the clicks
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Moved:
+    """An end offset, or one that a group committed, from a time (Unix seconds) on."""
+
+    at: float
+    who: str  #: the topic or the group
+    partition: int
+    offset: int  #: of the next message
 
 
 class Broker:
     """Offsets that move as a broker's would, second by second of virtual time."""
 
-    def __init__(self, seed: int, start: float, end: float) -> None:
+    def __init__(self, seed: int, start: float) -> None:
         self._dice = Random(seed)
-        self._end = end
-        self._ends = {topic: [4_000.0] * 3 for topic in _RATES}
-        self._read = {group: [4_000.0] * 3 for group in _GROUPS}
+        self._next = {topic: [FIRST] * PARTITIONS for topic in TOPICS}  #: offsets given out, some of them ahead of time
+        self._stands = {name: [FIRST] * PARTITIONS for name in (*TOPICS, *GROUPS)}
+        self._clicks = [float(FIRST)] * PARTITIONS
+        self._ahead: list[Moved] = []
         self._at = start
         self._step = 0
+
+    def publish(self, topic: str, at: float) -> tuple[int, int]:
+        """Append a message at a time (Unix seconds); its partition and offset."""
+        given = self._next[topic]
+        partition = given.index(min(given))
+        offset = given[partition]
+        given[partition] += 1
+        heappush(self._ahead, Moved(at, topic, partition, offset + 1))
+        return partition, offset
+
+    def commit(self, group: str, place: tuple[int, int], at: float) -> None:
+        """A group commits the message of a partition and offset at a time."""
+        partition, offset = place
+        heappush(self._ahead, Moved(at, group, partition, offset + 1))
+
+    def uncommit(self, group: str, places: Sequence[tuple[int, int]]) -> None:
+        """A group was killed before it committed these messages; to be said before the broker looks past them."""
+        lost = {(group, partition, offset + 1) for partition, offset in places}
+        self._ahead = [moved for moved in self._ahead if (moved.who, moved.partition, moved.offset) not in lost]
+        heapify(self._ahead)
 
     def lines(self, until: float) -> Iterator[str]:
         """The recording up to a time, oldest first; the next call goes on from there."""
@@ -40,29 +79,25 @@ class Broker:
             self._step += 1
 
     def _move(self, at: float) -> None:
+        while self._ahead and self._ahead[0].at <= at:
+            moved = heappop(self._ahead)
+            stands = self._stands[moved.who]
+            stands[moved.partition] = max(stands[moved.partition], moved.offset)
+        self._click(at)
+
+    def _click(self, at: float) -> None:
         hour = (at % 86_400) / 3600
         busy = 0.35 + 1.1 * max(0.0, math.sin((hour - 6) / 24 * 2 * math.pi)) ** 2
-        for topic, rate in _RATES.items():
-            for partition in range(3):
-                self._ends[topic][partition] += rate * STEP / 3 * busy * self._dice.uniform(0.85, 1.15)
-        for group, topic in _GROUPS.items():
-            self._consume(group, topic, at, busy)
-
-    def _consume(self, group: str, topic: str, at: float, busy: float) -> None:
-        for partition in range(3):
-            end, read = self._ends[topic][partition], self._read[group][partition]
-            if group == "analytics":  # a batch reader: every 15 minutes, to the end
-                if at % 900 < STEP:
-                    self._read[group][partition] = end
-            elif group == "ledger" and at > self._end - BEHIND_SINCE_HOURS * 3600:
-                self._read[group][partition] = min(end, read + _RATES[topic] * STEP / 3 * busy * 0.82)
-            else:
-                self._read[group][partition] = end - self._dice.randrange(0, 4)
+        for partition in range(PARTITIONS):
+            self._clicks[partition] += _CLICKS * STEP / PARTITIONS * busy * self._dice.uniform(0.85, 1.15)
+        self._stands["clicks"] = [int(end) for end in self._clicks]
+        if at % _BATCH < STEP:  # a batch reader: every 15 minutes, to the end
+            self._stands["analytics"] = list(self._stands["clicks"])
 
     def _line(self, at: float, *, whole: bool) -> dict[str, object]:
         topics = {
-            topic: {"partitions": {str(p): {"start": 0, "end": int(end)} for p, end in enumerate(ends)}}
-            for topic, ends in self._ends.items()
+            topic: {"partitions": {str(p): {"start": 0, "end": end} for p, end in enumerate(self._stands[topic])}}
+            for topic in TOPICS
         }
         if whole:
             for told in topics.values():
@@ -74,11 +109,12 @@ class Broker:
                 "state": "Stable",
                 "epoch": 7,
                 "members": [
-                    {"id": f"{group}-{n}", "client": f"{group}-{n}", "assigned": [[topic, n]]} for n in range(3)
+                    {"id": f"{group}-{n}", "client": f"{group}-{n}", "assigned": [[topic, n]]}
+                    for n in range(PARTITIONS)
                 ],
-                "committed": {topic: {str(p): int(read) for p, read in enumerate(self._read[group])}},
+                "committed": {topic: {str(p): read for p, read in enumerate(self._stands[group])}},
             }
-            for group, topic in _GROUPS.items()
+            for group, topic in GROUPS.items()
         }
         return {
             "recording": 1,

@@ -2,8 +2,8 @@
 
 - orders -> billing: billing inserts without a guard, and was killed before a commit: 11 invoices stand twice.
   Healthy look-alike: orders -> search-index, redelivered as often, but it upserts.
-- payments -> ledger: cannot keep up since an hour (lag). Healthy look-alike: clicks -> analytics reads in batches of
-  15 minutes, so its lag is large and always comes back to zero.
+- payments -> ledger: cannot keep up since an hour: one entry at a time, a minute for most of them (lag). Healthy
+  look-alike: clicks -> analytics reads in batches of 15 minutes, so its lag is large and always comes back to zero.
 - returns -> refunds: fails now and then, and there is nowhere to put what failed. Healthy look-alike: shipments ->
   courier fails as often, and has shipments.dlq.
 - table shop.customers is written by checkout and by crm. Healthy look-alike: shop.orders, written by one service and
@@ -12,35 +12,39 @@
 
 from random import Random
 
+from deploy.demo.broker import Broker
 from deploy.demo.spans import CLIENT, CONSUMER, FASTAPI, HTTP, JAVA, PRODUCER, SERVER, SQL, Span, Tracer
 
 TRAFFIC = 1 / 20  #: checkouts a second
 KILLED_AT_HOURS = 3.0  #: before the end
 BEHIND_SINCE_HOURS = 1.1
+ENTRY_SECONDS = 50.0  #: of the ledger since then: less than the quietest hour brings
+Sent = tuple[Span, int, int]  #: the producer's span, partition, offset
 
 
 class Estate:
-    """Makes the traffic of one stretch of time after another; keeps offsets and states."""
+    """Makes the traffic of one stretch of time after another, and tells the broker of each message."""
 
-    def __init__(self, seed: int, end: float) -> None:
+    def __init__(self, seed: int, end: float, broker: Broker) -> None:
         self._dice = Random(seed)
         self._tracer = Tracer(seed)
-        self._end = end
-        self._offsets: dict[str, int] = {}
+        self._end, self._broker = end, broker
+        self._due: float | None = None  #: when the next checkout is due
+        self._free = 0.0  #: when the ledger has written what it was given
         self._killed = False
-        self._recent: list[tuple[Span, int]] = []
+        self._recent: list[Sent] = []
         self._later: list[Span] = []  #: spans that have not ended yet
         self.instance = "a"
 
     def traffic(self, start: float, seconds: float) -> list[Span]:
         """Every span that ends in one stretch; those that end later are kept for theirs."""
-        at = start
+        at = self._due or start
         while at < start + seconds:
+            self._checkout(at)
             hour = (at % 86_400) / 3600
             busy = 1.6 if 9 <= hour < 20 else 0.7
-            at += self._dice.expovariate(TRAFFIC * busy)
-            if at < start + seconds:
-                self._checkout(at)
+            at += self._dice.uniform(0.5, 1.5) / (TRAFFIC * busy)
+        self._due = at
         if not self._killed and start + seconds >= self._end - KILLED_AT_HOURS * 3600:
             self._kill(start + seconds)
         made = [*self._later, *self._tracer.take()]
@@ -70,35 +74,35 @@ class Estate:
         if self._dice.random() < 0.4:
             self._reader(at + 1, self._dice.choice(("reports", "support-desk")))
 
-    def _publish(self, service: str, up: Span, topic: str) -> tuple[Span, int]:
-        offset = self._offsets[topic] = self._offsets.get(topic, 4_000) + 1
+    def _publish(self, service: str, up: Span, topic: str) -> Sent:
         attributes = {
             "messaging__system": "kafka",
             "messaging__destination__name": topic,
             "messaging__operation": "publish",
             "messaging__kafka__cluster__id": "shop-cluster-1",
         }
-        return self._tracer.span(
+        span = self._tracer.span(
             service, JAVA, PRODUCER, f"{topic} publish", up.start + 0.05, 0.008, up, attributes=attributes
-        ), offset
+        )
+        return span, *self._broker.publish(topic, span.start + span.seconds)
 
-    def _deliver(
-        self, service: str, group: str, topic: str, sent: tuple[Span, int], after: float, seconds: float
-    ) -> Span:
-        producer, offset = sent
+    def _deliver(self, service: str, group: str, topic: str, sent: Sent, after: float, seconds: float) -> Span:
+        producer, partition, offset = sent
         attributes = {
             "messaging__system": "kafka",
             "messaging__destination__name": topic,
             "messaging__operation": "process",
             "messaging__kafka__cluster__id": "shop-cluster-1",
             "messaging__kafka__consumer__group": group,
-            "messaging__destination__partition__id": str(offset % 3),
-            "messaging__kafka__message__offset": offset // 3,
+            "messaging__destination__partition__id": str(partition),
+            "messaging__kafka__message__offset": offset,
         }
         start = producer.start + producer.seconds + after
-        return self._tracer.span(
+        span = self._tracer.span(
             service, JAVA, CONSUMER, f"{topic} process", start, seconds, producer, attributes=attributes
         )
+        self._broker.commit(group, (partition, offset), span.start + span.seconds)
+        return span
 
     def _query(self, service: str, up: Span, text: str, database: str) -> None:
         attributes = {
@@ -111,22 +115,26 @@ class Estate:
         name = f"{text.split(maxsplit=1)[0]} {database}"
         self._tracer.span(service, SQL, CLIENT, name, up.start + 0.01, 0.004, up, attributes=attributes)
 
-    def _billing(self, sent: tuple[Span, int], after: float = 0.4) -> None:
+    def _billing(self, sent: Sent, after: float = 0.4) -> None:
         span = self._deliver("billing", "billing", "orders", sent, after, 0.05)
         self._query("billing", span, "INSERT INTO invoices (order_id, amount) VALUES (?, ?)", "billing")
         self._recent = [*self._recent[-10:], sent]
 
-    def _search(self, sent: tuple[Span, int], after: float = 0.3) -> None:
+    def _search(self, sent: Sent, after: float = 0.3) -> None:
         span = self._deliver("search-index", "search-index", "orders", sent, after, 0.02)
         text = "INSERT INTO documents (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
         self._query("search-index", span, text, "search")
 
-    def _ledger(self, sent: tuple[Span, int]) -> None:
-        behind = sent[0].start - (self._end - BEHIND_SINCE_HOURS * 3600)
-        span = self._deliver("ledger", "ledger", "payments", sent, 0.5 + max(0.0, behind) * 0.2, 0.3)
+    def _ledger(self, sent: Sent) -> None:
+        """One payment; once the ledger is slow each waits for the one before it."""
+        written = sent[0].start + sent[0].seconds
+        slow = written > self._end - BEHIND_SINCE_HOURS * 3600
+        after = max(0.5, self._free - written)
+        span = self._deliver("ledger", "ledger", "payments", sent, after, ENTRY_SECONDS if slow else 0.3)
+        self._free = span.start + span.seconds
         self._query("ledger", span, "INSERT INTO entries (id) VALUES (?) ON CONFLICT (id) DO NOTHING", "ledger")
 
-    def _courier(self, sent: tuple[Span, int]) -> None:
+    def _courier(self, sent: Sent) -> None:
         span = self._deliver("courier", "courier", "shipments", sent, 0.2, 0.06)
         if self._dice.random() < 0.02:
             span.error = True
@@ -134,7 +142,7 @@ class Estate:
         else:
             self._query("courier", span, "UPDATE parcels SET state = ? WHERE id = ?", "courier")
 
-    def _refunds(self, sent: tuple[Span, int]) -> None:
+    def _refunds(self, sent: Sent) -> None:
         span = self._deliver("refunds", "refunds", "returns", sent, 0.2, 0.06)
         span.error = self._dice.random() < 0.03
         if not span.error:
@@ -158,6 +166,8 @@ class Estate:
         """
         self._killed = True
         self.instance = "b"
+        for group in ("billing", "search-index"):
+            self._broker.uncommit(group, [(partition, offset) for _, partition, offset in self._recent])
         for sent in self._recent:
             late = at - sent[0].start - sent[0].seconds + self._dice.uniform(1, 3)
             span = self._deliver("billing", "billing", "orders", sent, late, 0.05)

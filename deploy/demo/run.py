@@ -37,8 +37,8 @@ class Demo:
     def __init__(self, folder: Path, end: float) -> None:
         self._folder, self._end = folder, end
         self._start = end - HOURS * 3600
-        self._estate = Estate(SEED, end)
-        self._broker = Broker(SEED, self._start, end)
+        self._broker = Broker(SEED, self._start)
+        self._estate = Estate(SEED, end, self._broker)
         self._at = end
 
     def make(self) -> None:
@@ -67,9 +67,13 @@ class Demo:
             recording.writelines(f"{line}\n" for line in self._broker.lines(now))
 
     def send(self, now: float, port: int) -> None:
-        """Send the traffic since the last time to the agent's own receiver; raise OSError where it is not taken."""
+        """Send the traffic since the last time to the agent's own receiver, and append what the broker says of it.
+
+        Raise OSError where the traffic is not taken.
+        """
         spans = self._estate.traffic(self._at, now - self._at)
         self._at = now
+        self.look(now)
         if spans:
             headers = {"Content-Type": "application/x-protobuf", "User-Agent": "seamwatch-demo"}
             body = request(spans, self._estate.instance)
@@ -112,10 +116,8 @@ def live(demo: Demo, otlp: int, web: int, agent: "subprocess.Popen[bytes]", begu
         )
     while agent.poll() is None:
         time.sleep(BEAT)
-        now = time.time()
-        demo.look(now)
         try:
-            demo.send(now, otlp)
+            demo.send(time.time(), otlp)
         except (urllib.error.URLError, OSError) as problem:
             if agent.poll() is None:
                 print(f"The agent did not take the traffic ({problem}); going on.", file=sys.stderr)

@@ -86,7 +86,7 @@ def test_a_duration_or_time_within_bounds_is_taken(words: tuple[str, ...], tmp_p
         (("dispute", "--reason", ""), "Say why"),
         (("ack", "--owner", "o" * 201), "Write at most 200"),
         (("dispute", "--reason", "r" * 2001), "Write at most 2,000"),
-        (("dispute", "--reason", "\udcff"), "Write plain text"),
+        (("dispute", "--reason", "\udcff"), "has half a character (U+DCFF) as character 1. Write it without."),
     ],
 )
 def test_the_command_line_refuses_what_the_form_refuses(

@@ -7,14 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from collectors.recording.reader import read
-from deploy.demo.broker import STEP, Broker
-from deploy.demo.estate import Estate
+from deploy.demo.broker import FIRST, GROUPS, STEP, TOPICS, Broker
+from deploy.demo.estate import KILLED_AT_HOURS, Estate
 from deploy.demo.run import stop
 from deploy.demo.spans import Span
 
@@ -28,7 +29,7 @@ def ended(spans: Sequence[Span], by: float) -> bool:
 
 
 def test_no_span_is_sent_before_it_has_ended_and_none_is_left_out() -> None:
-    estate = Estate(1, END)
+    estate = Estate(1, END, Broker(1, END))
     parts = [(END + 60 * minute, estate.traffic(END + 60 * (minute - 1), 60)) for minute in range(-90, 91)]
     assert all(ended(spans, by) for by, spans in parts)
     owns = [span.own for _, spans in parts for span in spans]
@@ -37,9 +38,12 @@ def test_no_span_is_sent_before_it_has_ended_and_none_is_left_out() -> None:
 
 
 def test_the_broker_goes_on_where_its_recording_ended() -> None:
-    broker = Broker(1, END - HOUR, END)
+    broker = Broker(1, END - HOUR)
+    estate = Estate(1, END, broker)
+    estate.traffic(END - HOUR, HOUR)
     before = list(broker.lines(END))
     assert list(broker.lines(END)) == []
+    estate.traffic(END, 300)
     after = list(broker.lines(END + 300))
     assert (len(before), len(after)) == (int(HOUR / STEP) + 1, 10)
     times = [reading.at for reading in read([*before, *after])]
@@ -47,6 +51,58 @@ def test_the_broker_goes_on_where_its_recording_ended() -> None:
     assert steps == {STEP}
     ends = [json.loads(line)["topics"]["orders"]["partitions"]["0"]["end"] for line in (*before, *after)]
     assert ends == sorted(ends)
+    assert ends[0] < ends[len(before)] < ends[-1]
+
+
+def sent(spans: Sequence[Span], topic: str, by: float) -> int:
+    """Messages that spans tell of as published by a time."""
+    mine = [span for span in spans if span.name == f"{topic} publish"]
+    return sum(span.start + span.seconds <= by for span in mine)
+
+
+def processed(spans: Sequence[Span], group: str, by: float) -> int:
+    """Messages that spans tell of as processed by a time; one that is processed again is one."""
+    mine = [span.attributes | {"end": span.start + span.seconds} for span in spans]
+    return len(
+        {
+            (span["messaging.destination.partition.id"], span["messaging.kafka.message.offset"])
+            for span in mine
+            if span.get("messaging.kafka.consumer.group") == group and span["end"] <= by
+        }
+    )
+
+
+def test_the_broker_counts_message_by_message_what_the_traces_tell() -> None:
+    begin = END - 4 * HOUR
+    broker = Broker(1, begin)
+    estate = Estate(1, END, broker)
+    spans = [span for minute in range(300) for span in estate.traffic(begin + 60 * minute, 60)]
+    lines = [json.loads(line) for line in broker.lines(END + HOUR)]
+    for step in (0, 1, 7, 100, 400, 480, 599, 600):
+        told, at = lines[step], begin + step * STEP
+        for topic in {*TOPICS} - {"clicks"}:
+            ends = [one["end"] for one in told["topics"][topic]["partitions"].values()]
+            assert sum(ends) - 3 * FIRST == sent(spans, topic, at), (topic, step)
+        for group, topic in GROUPS.items():
+            read = told["groups"][group]["committed"][topic].values()
+            assert group == "analytics" or sum(read) - 3 * FIRST == processed(spans, group, at), (group, step)
+    assert sent(spans, "shipments.dlq", END + HOUR)
+
+
+def test_a_group_that_was_killed_had_not_committed_what_it_processes_again() -> None:
+    broker = Broker(1, END - 4 * HOUR)
+    estate = Estate(1, END, broker)
+    for minute in range(300):
+        estate.traffic(END - 4 * HOUR + 60 * minute, 60)
+    behind = {}
+    for line in map(json.loads, broker.lines(END)):
+        ends = sum(one["end"] for one in line["topics"]["orders"]["partitions"].values())
+        behind[line["at"]] = ends - sum(line["groups"]["billing"]["committed"]["orders"].values())
+    killed = datetime.fromtimestamp(END - KILLED_AT_HOURS * HOUR, UTC)
+    worst = max(behind, key=lambda at: behind[at])
+    assert behind[worst] >= 11
+    assert abs(datetime.fromisoformat(worst) - killed) <= timedelta(minutes=2)
+    assert max(lag for at, lag in behind.items() if datetime.fromisoformat(at) > killed + timedelta(minutes=2)) <= 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

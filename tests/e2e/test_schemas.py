@@ -52,7 +52,7 @@ def test_a_result_of_nothing_readable_keeps_to_the_schema(tmp_path: Path) -> Non
 
 
 def recordings() -> list[str | bytes]:
-    demo, healthy = Broker(1, 0.0, 3_600.0), HealthyBroker(1).lines()
+    demo, healthy = Broker(1, 0.0), HealthyBroker(1).lines()
     pings = [ping("2026-11-01T00:00:00Z", "start"), ping("2026-11-01T00:01:00Z", "exit", 1, "r")]
     made = [line(source) for source in SOURCES if source != "ping"]
     few = [next(healthy) for _ in range(20)]

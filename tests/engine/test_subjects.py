@@ -57,6 +57,27 @@ def judged(store: Store, rule: str, declared: Declarations = NOTHING) -> dict[st
     return {str(one.subject): one for one in rounds.judge(NOON)}
 
 
+def test_who_writes_and_reads_a_topic_is_one_index_for_topics_and_contracts(kept: Store) -> None:
+    other, quiet = seam.topic("orders", "test"), seam.topic("quiet", "prod")
+    shop, crm, audit = seam.service("shop"), seam.service("crm"), seam.group("audit", "test")
+    crossed(kept, {seam.publishes(shop, ORDERS): {Column.COUNT: 1}, seam.consumes(ORDERS, BILLING): {Column.COUNT: 1}})
+    early = NOON - 5 * HOUR
+    crossed(kept, {seam.publishes(crm, other): {Column.COUNT: 1}, seam.consumes(other, audit): {}}, early)
+    contract = seam.schema_subject("main", "orders-value")
+    kept.record(sightings=[Sighting(part, NOON - 2 * HOUR) for part in (ORDERS, quiet, contract)])
+    found = {one.topic: (one.producers, one.groups, one.observed_for) for one in built(kept, subjects.Topic)}
+    assert found == {
+        ORDERS: ((shop,), (BILLING,), 2 * HOUR),
+        other: ((crm,), (audit,), 5 * HOUR),
+        quiet: ((), (), 2 * HOUR),
+    }
+    [one] = built(kept, subjects.Contract)
+    assert (one.writers, one.readers) == ((crm, shop), (BILLING, audit))
+    estate = Estate(kept, NOTHING, NOON)
+    assert set(estate.ends) == {ORDERS, other} < set(estate.topics)
+    assert estate.ends is estate.ends
+
+
 def test_every_type_that_a_rule_may_ask_for_is_built_from_what_was_seen(kept: Store) -> None:
     route, job, sink = seam.route("shop", "GET", "/"), seam.job("cron", "close"), seam.connector("prod", "sink")
     contract = seam.schema_subject("main", "orders-value")

@@ -1,11 +1,15 @@
 """What the API takes of a change."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from agent.store.store import open_store
-from tests.web.test_site import application
+from tests.e2e.commands import told
+from tests.web.test_site import application, estate
 
 HEADERS = {"origin": "http://127.0.0.1:8740"}
 
@@ -18,3 +22,58 @@ def test_a_key_that_nobody_knows_is_refused_by_the_api(tmp_path: Path) -> None:
         assert "ownr" in answer.text
         assert client.post("/api/v1/findings/0000/ack", json={"owner": "web"}, headers=HEADERS).status_code == 404
     store.close()
+
+
+@pytest.fixture
+def estate_with(tmp_path: Path) -> Iterator[tuple[TestClient, str, Path]]:
+    """A client, the address of a finding, and the folder of its store."""
+    (tmp_path / "seamwatch.yaml").write_text(f"data_dir: {tmp_path}\n")
+    store = open_store(f"sqlite:///{tmp_path / 'seamwatch.db'}")
+    estate(store, ["orders"])
+    with TestClient(application(store), base_url="http://127.0.0.1:8740") as client:
+        [*_, found] = client.get("/api/v1/findings").json()
+        yield client, f"/findings/{found['fingerprint']}", tmp_path
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("owner", "reason", "wrong"),
+    [
+        ("a\u202eb", "r", "The owner has a character that turns the order of the text (U+202E) as character 2."),
+        ("a\nb", "r", "The owner has a control character (U+000A) as character 2."),
+        ("o", "a\x1b[2J", "The reason has a control character (U+001B) as character 2."),
+        ("o", "line\none \x85", ""),  # at the end it is a blank
+        ("o", "ab\x7f.", "The reason has a control character (U+007F) as character 3."),
+        ("o" * 201, "r", "The owner has 201 characters. Write at most 200."),
+        ("o", "r" * 2_001, "The reason has 2,001 characters. Write at most 2,000."),
+        ("فريق 👩\u200d👧", "Zoe\u0308:\n- one\n- two", ""),
+    ],
+)
+def test_form_api_and_command_take_and_refuse_the_same(
+    owner: str, reason: str, wrong: str, estate_with: tuple[TestClient, str, Path]
+) -> None:
+    client, address, folder = estate_with
+    api = client.post(f"/api/v1{address}/dispute", json={"owner": owner, "reason": reason}, headers=HEADERS)
+    assert api.status_code == (422 if wrong else 200)
+    assert api.json().get("what", "").startswith(wrong)
+    said = client.get(f"/api/v1{address}").json()["said"]
+    assert (said["owner"], said["reason"]) == (("", "") if wrong else (owner, reason.strip()))
+    form = client.post(
+        f"{address}/dispute", data={"owner": owner, "reason": reason}, headers=HEADERS, follow_redirects=False
+    )
+    assert form.status_code == (422 if wrong else 303)
+    assert wrong in form.text
+    done = told("finding", "dispute", address.rpartition("/")[2], "--owner", owner, "--reason", reason, cwd=folder)
+    assert done.code == (2 if wrong else 0), done.err
+    assert wrong in done.err
+
+
+def test_half_a_character_is_refused_by_api_and_command(estate_with: tuple[TestClient, str, Path]) -> None:
+    client, address, folder = estate_with
+    head = {**HEADERS, "content-type": "application/json"}
+    for key in ("owner", "reason"):
+        body = json.dumps({key: "a\ud800"})
+        answer = client.post(f"/api/v1{address}/ack", content=body, headers=head)
+        assert (answer.status_code, key in answer.json()["what"]) == (422, True)
+    done = told("finding", "ack", address.rpartition("/")[2], "--owner", "a\udcff", cwd=folder)
+    assert (done.code, "The owner has half a character (U+DCFF) as character 2." in done.err) == (2, True)

@@ -45,7 +45,6 @@ def client(store: Store) -> TestClient:
         catalogue(),
         clock=lambda: NOW + timedelta(minutes=3),
         status=lambda: Status("1", NOW, NOW),
-        settle=timedelta(0),
     )
     return TestClient(app, base_url="http://127.0.0.1:8740")
 

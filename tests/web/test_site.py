@@ -98,9 +98,7 @@ def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def application(store: Store) -> Any:
     clock = lambda: datetime.now(UTC)  # noqa: E731
-    return site(
-        store, RULES, clock=clock, status=status, settle=timedelta(0), metrics=lambda _accept: (b"# up\n", "text/plain")
-    )
+    return site(store, RULES, clock=clock, status=status, metrics=lambda _accept: (b"# up\n", "text/plain"))
 
 
 @pytest.fixture
@@ -196,7 +194,8 @@ def test_what_is_not_there_is_said_as_a_page_and_as_json(client: TestClient) -> 
     for address in ("/nowhere", "/findings/0000", "/seams/999999", "/rules/XXX-99"):
         assert client.get(address).status_code == 404
         assert "<h1" in client.get(address).text
-    assert client.get("/api/v1/rules/XXX").json()["what"] == "There is no rule XXX."
+    what = "There is no rule XXX. /api/v1/rules lists those that there are."
+    assert client.get("/api/v1/rules/XXX").json()["what"] == what
 
 
 def test_health_and_metrics(client: TestClient) -> None:

@@ -87,7 +87,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def application(store: Any, clock: Any = lambda: datetime.now(UTC), *, silent: bool = False) -> Any:
-    return site(store, RULES, clock=clock, status=lambda: told(silent=silent), settle=timedelta(0))
+    return site(store, RULES, clock=clock, status=lambda: told(silent=silent))
 
 
 def client(*asked: Any, **more: Any) -> TestClient:
