@@ -1,5 +1,7 @@
 """What an agent tells of itself: to its pages, and to `/metrics`."""
 
+from collections import Counter
+
 from agent import __version__
 from agent.app.follow import followed
 from agent.app.parts import Parts
@@ -79,6 +81,7 @@ def status(parts: Parts) -> Status:
         why_not_ready=why_not,
         addresses=dict(parts.addresses),
         replayed=parts.replayed,
+        losses=parts.losses,
     )
 
 
@@ -107,11 +110,19 @@ def figures(parts: Parts) -> Figures:
         version=__version__,
         received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded},
         refused={("otlp", why): count for why, count in counters.refused.items()},
-        dropped={("otlp", why): count for why, count in _dropped(parts).items()},
+        dropped={**{("otlp", why): count for why, count in _dropped(parts).items()}, **_lost(parts)},
         commit_seconds=parts.memory.intake.counters.commit_seconds,
         round_seconds=parts.round_seconds,
         sources={("otlp", "http"): parts.last_spans, **{_place(row): row.last_success for row in rows}},
     )
+
+
+def _lost(parts: Parts) -> dict[tuple[str, str], int]:
+    """Records of the journal that starts of the last week found gone, by source and reason."""
+    found: Counter[tuple[str, str]] = Counter()
+    for loss in parts.losses:
+        found["journal", loss.reason] += loss.records
+    return dict(found)
 
 
 def reason(verb: str) -> str:

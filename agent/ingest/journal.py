@@ -18,6 +18,7 @@ from agent.ingest.highwater import HighWater
 from agent.ingest.salvage import Recovered
 
 _BUSY_SECONDS = 5.0
+_FLUSHES_KEPT = 8 * 24 * 60  #: minutes for which the time of a flush is known: what tells when a lost one was
 
 
 class JournalFullError(Exception):
@@ -172,8 +173,8 @@ class Journal:
         msg = f"writing {self.path} failed ({problem})"
         raise JournalBrokenError(msg) from problem
 
-    def forget(self, sequence: int, digests_before: int) -> None:
-        """Drop records that the store has, and digests older than their horizon (Unix seconds).
+    def forget(self, sequence: int, digests_before: int, now: int = 0) -> None:
+        """Drop records that the store has, and digests older than their horizon (Unix seconds, as `now`; 0: not known).
 
         Raise as `append` does; what could not be dropped may be dropped later.
         """
@@ -186,6 +187,9 @@ class Journal:
             connection.execute("DELETE FROM gaps WHERE last <= ?", (sequence,))
             connection.execute("DELETE FROM digests WHERE at < ?", (digests_before,))
             connection.execute("INSERT OR REPLACE INTO floor VALUES (1, ?)", (sequence,))
+            if now:
+                connection.execute("INSERT OR REPLACE INTO flushes VALUES (?, ?)", (now // 60, sequence))
+                connection.execute("DELETE FROM flushes WHERE minute < ?", (now // 60 - _FLUSHES_KEPT,))
             connection.execute("COMMIT")
             self._measure()
         except sqlite3.Error as problem:

@@ -24,6 +24,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS digests_at ON digests (at)",
     "CREATE TABLE IF NOT EXISTS floor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS gaps (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS flushes (minute INTEGER PRIMARY KEY, seq INTEGER NOT NULL)",
 )
 MOST_CHECKED = 64 << 20  #: bytes; a file over that is read, but not looked through page by page
 _LATEST = 1 << 62
@@ -42,6 +43,7 @@ class Recovered:
     floor: int = 0  #: the store had everything up to it
     reached: int = 0  #: the last sequence that the file knows of
     gaps: tuple[tuple[int, int], ...] = ()  #: sequences that are gone, and were said to be
+    flushes: tuple[tuple[int, int], ...] = ()  #: Unix minutes, and the sequence that the store had at the end of each
 
 
 def read(connection: sqlite3.Connection, path: Path, flushed: int) -> Recovered:
@@ -64,6 +66,7 @@ class _Reading:
         names = self._checked("SELECT slot, key, crc FROM names ORDER BY slot", "names")
         operations = self._checked("SELECT number, name, crc FROM operations ORDER BY number", "operations")
         digests = dict(self._rows("SELECT digest, at FROM digests", "the digests of requests"))
+        flushes = self._rows("SELECT minute, seq FROM flushes ORDER BY minute", "the times of flushes")
         if unsound := self._unsound():
             self._lost.append(f"the journal's file is damaged ({unsound}), {len(records):,} records could be read")
         return Recovered(
@@ -75,6 +78,7 @@ class _Reading:
             floor=floor,
             reached=reached,
             gaps=(*gaps, *new_gaps),
+            flushes=tuple(flushes),
         )
 
     def _rows(self, query: str, what: str) -> list[Any]:
@@ -162,6 +166,7 @@ class _Reading:
             for table in ("names", "operations"):
                 self._connection.execute(f"INSERT INTO {table} VALUES (?, '', 0)", (_LATEST,))  # noqa: S608
             self._connection.execute("INSERT OR REPLACE INTO floor VALUES (1, 0)")
+            self._connection.execute("INSERT INTO flushes VALUES (?, 0)", (_LATEST,))
         finally:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
@@ -253,6 +258,7 @@ def _fill(connection: sqlite3.Connection, found: Recovered) -> None:
         insert(connection, sequence, record.pack())
     connection.executemany("INSERT OR IGNORE INTO digests VALUES (?, ?)", list(found.digests.items()))
     connection.executemany("INSERT OR REPLACE INTO gaps VALUES (?, ?)", found.gaps)
+    connection.executemany("INSERT OR REPLACE INTO flushes VALUES (?, ?)", found.flushes)
     if found.floor:
         connection.execute("INSERT INTO floor VALUES (1, ?)", (found.floor,))
 

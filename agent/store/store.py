@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from agent.model.facts import Exemplar, Run, Sample, Setting, Sighting, Tier, Window
 from agent.model.flush import Delivered, Flush, Key
@@ -106,6 +106,11 @@ class Store(Judgements):
         with self.database.read() as connection:
             found = connection.execute(select(table.c.sequence).where(table.c.writer == writer)).scalar_one_or_none()
         return int(found or 0)
+
+    def reached(self) -> int:
+        """The highest sequence of any writer: what a folder that lost its name had reached, at the most."""
+        with self.database.read() as connection:
+            return int(connection.execute(select(func.max(schema.writers.c.sequence))).scalar() or 0)
 
     def flush(self, batch: Flush) -> bool:
         """Apply a flush once; False where it was applied before. Raise SequenceGapError where one is missing."""
