@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from agent.store.settings import PRUNED
 _MOST_SIGHTED = 100_000
 T = TypeVar("T", bound=Hashable)
 _LIVE = timedelta(hours=1)  #: a writer whose watermark is older than that is not waited for
+_ANEW = "A new store is in its place: what the journal holds goes into it, and judging begins anew."
 _LATE = timedelta(minutes=1)  #: behind the watermark, before an interval closes
 
 
@@ -59,7 +60,10 @@ def open_store(url: str, *, create: bool = True) -> "Store":
 
 
 def start_store(url: str, now: datetime) -> tuple["Store", str]:
-    """Open an agent's own store, and say what was done for that: a damaged file is set aside, and a new one made."""
+    """Open an agent's own store, and say what was done for that: a damaged file is set aside, and a new one made.
+
+    What is said is a sentence a line: the cause, where the file is now, and what goes on.
+    """
     try:
         return open_store(url), ""
     except DamagedError as problem:
@@ -68,7 +72,8 @@ def start_store(url: str, now: datetime) -> tuple["Store", str]:
             raise
         aside = set_aside(path, now)
         told = str(problem).partition(" The file is damaged.")[0]
-        return open_store(url), f"{told} It was set aside as {aside.name}; history before {now:%H:%M} UTC is there."
+        then = f"It was set aside as {aside}; history before {now.astimezone(UTC):%-d %b, %H:%M} UTC is there."
+        return open_store(url), f"{told}\n{then}\n{_ANEW}"
 
 
 class Store(Judgements):
