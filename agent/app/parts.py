@@ -45,7 +45,6 @@ class Parts:
     last_round: Outcomes | None = None
     troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
     replayed: str = ""
-    damage: str = ""  #: what was found broken at the start, and where it was set aside
     losses: tuple[Loss, ...] = ()  #: what this start and those of the last week found gone, newest first
     last_spans: datetime | None = None
     rate: float = 0.0
@@ -60,14 +59,14 @@ def assemble(settings: Settings) -> Parts:
     changed = thresholds(settings)
     store, damage = _store(settings)
     if damage:
-        log.error("store damaged", extra={"fields": {"what": damage}})
+        log.error("store damaged", extra={"fields": {"what": damage.splitlines()}})
     spans = decoder(settings)
     memory = remember(settings, store, spans.shapes, now)
     limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
     receiver = Receiver(spans, memory.intake, limits)
     rounds = Rounds(store, catalogue(), declared, thresholds=changed)
-    gone = losses(memory, now())
-    return Parts(settings, store, memory, receiver, rounds, declared, handle, damage=damage, losses=gone)
+    gone = losses(memory, now(), " ".join(damage.splitlines()))
+    return Parts(settings, store, memory, receiver, rounds, declared, handle, losses=gone)
 
 
 def _store(settings: Settings) -> tuple[Store, str]:

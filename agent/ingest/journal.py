@@ -102,11 +102,12 @@ class Journal:
             found = Recovered(lost=(f"the journal could not be read ({problem})",), reached=flushed)
         lost = list(found.lost)
         high, reached = self._high.read(), max(flushed, found.reached)
-        if high > reached:
+        cut = max(0, high - reached)
+        if cut:
             lost.append(salvage.missing(reached + 1, high))
         if self._suspect.exists() and not lost:
             lost.append("the journal's file was found damaged while it was written; every record of it could be read")
-        return replace(found, lost=tuple(lost))
+        return replace(found, lost=tuple(lost), missing=found.missing + cut)
 
     def _connect(self) -> sqlite3.Connection:
         timeout = self._busy_seconds

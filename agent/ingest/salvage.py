@@ -39,6 +39,7 @@ class Recovered:
     operations: tuple[str, ...] = ()
     digests: dict[bytes, int] = field(default_factory=dict)
     lost: tuple[str, ...] = ()  #: what could not be read, in words
+    missing: int = 0  #: records among it, as far as that is known
     set_aside: Path | None = None
     floor: int = 0  #: the store had everything up to it
     reached: int = 0  #: the last sequence that the file knows of
@@ -75,6 +76,7 @@ class _Reading:
             operations=_in_order(operations),
             digests=digests,
             lost=tuple(self._lost),
+            missing=sum(last - first + 1 for first, last in new_gaps),
             floor=floor,
             reached=reached,
             gaps=(*gaps, *new_gaps),
@@ -149,7 +151,7 @@ class _Reading:
             if self._path.stat().st_size <= MOST_CHECKED:
                 (told,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
                 if told != "ok":
-                    return " ".join(str(told).split())
+                    return " ".join(str(told).removeprefix("*** in database main ***").split())
             self._try_to_write()
         except sqlite3.DatabaseError as problem:
             if not damaged(problem, self._path):

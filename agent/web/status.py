@@ -42,7 +42,7 @@ class CollectorStatus:
 class Loss:
     """Something that was acknowledged, and that a start found gone."""
 
-    reason: str  #: store lost
+    reason: str  #: store lost | store damaged | journal damaged
     at: datetime  #: when it was found
     records: int  #: of the journal, as far as known: what one commit took, the spans of one request or of several
     what: str  #: what happened, to what, and what is done about it

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from agent.model.facts import Column
 from agent.web.status import Loss
 from tests.bench.payload import SPANS, request
 from tests.ingest.test_tail import copied
+from tests.ingest.troubles import PAGE
 
 NOW = datetime.now(UTC)
 WRITES = SPANS // 5  #: of one request: each a seam that needs no pair, so that it counts at once
@@ -133,7 +135,7 @@ def test_an_emptied_store_is_told_and_gets_what_the_journal_holds_once(
     loss = only(parts)
     assert (loss.reason, loss.records) == ("store lost", 5)
     assert "has no record of this agent; the journal had given it records up to 5" in loss.what
-    assert "The 3 records after them are still in the journal and go into it now." in loss.what
+    assert "What the journal holds after them, 3 records, goes into it now." in loss.what
     assert dropped(parts) == {("journal", "store lost"): 5}
     assert life.writes() == 3
     life.take(range(8, 9), flushed=True)
@@ -158,6 +160,9 @@ def test_a_loss_is_found_once_and_told_for_a_week(life: Life, caplog: pytest.Log
 def test_a_store_from_an_older_copy_is_told_with_the_time_of_what_it_lacks(local: Life, tmp_path: Path) -> None:
     local.start()
     local.take(range(4), flushed=True)
+    connection = local.parts.memory.journal._connection if local.parts else None
+    assert connection is not None
+    connection.execute("UPDATE flushes SET minute = minute - 90")
     local.end()
     copy = shutil.copy(local.path, tmp_path / "backup.db")
     local.start()
@@ -169,8 +174,7 @@ def test_a_store_from_an_older_copy_is_told_with_the_time_of_what_it_lacks(local
     loss = only(local.start())
     assert loss.records == 5
     assert "has records up to 4 of this agent; the journal had given it records up to 9" in loss.what
-    assert "5 records, flushed " in loss.what
-    assert " UTC, are not in it" in loss.what
+    assert re.search(r"It lacks 5 records, flushed between .* UTC and .* UTC: it was emptied", loss.what)
     assert local.writes() == 5
 
 
@@ -224,4 +228,82 @@ def test_a_journal_of_the_version_before_knows_how_much_is_lost_but_not_when(loc
     empty(local)
     loss = only(local.start())
     assert loss.records == 3
-    assert "3 records are not in it" in loss.what
+    assert "It lacks 3 records: it was emptied" in loss.what
+
+
+def spoil(path: Path, whole: int) -> None:
+    """Write over every page after the first few, below nobody who has the file open."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(whole * PAGE)
+        file.write(b"\xee" * (size - whole * PAGE))
+
+
+def test_a_damaged_journal_is_told_with_what_it_lost_and_where_it_is(life: Life) -> None:
+    parts = life.start()
+    life.take(range(5), flushed=False)
+    connection = parts.memory.journal._connection
+    assert connection is not None
+    connection.execute("UPDATE records SET crc = crc + 1 WHERE seq = 2")
+    connection.execute("DELETE FROM records WHERE seq = 4")
+    parts = life.restart()
+    loss = only(parts)
+    assert (loss.reason, loss.records) == ("journal damaged", 2)
+    [aside] = life.folder.glob("journal.db.damaged-*")
+    assert loss.what == (
+        f"The journal at {life.folder / 'journal.db'} was damaged: record 2 is damaged; records 4 to 4 are missing. "
+        f"It was set aside as {aside}. A new one is in its place and begins with 3 records that could be read."
+    )
+    assert dropped(parts) == {("journal", "journal damaged"): 2}
+    assert life.writes() == 3
+    again = life.restart()
+    assert only(again) == loss, "told for a week"
+    assert dropped(again) == {("journal", "journal damaged"): 2}
+
+
+def test_a_journal_that_lost_nothing_but_its_file_is_told_with_no_record_lost(local: Life) -> None:
+    local.start()
+    local.take(range(3), flushed=False)
+    (local.folder / "journal.db.suspect").touch()
+    parts = local.restart()
+    assert (only(parts).reason, only(parts).records) == ("journal damaged", 0)
+    assert dropped(parts) == {("journal", "journal damaged"): 0}
+    assert local.writes() == 3
+
+
+def test_a_journal_in_which_nothing_can_be_read_is_told_with_every_record_it_had(local: Life) -> None:
+    local.start()
+    local.take(range(2), flushed=True)
+    local.take(range(2, 6), flushed=False)
+    local.end()
+    spoil(local.folder / "journal.db", 0)
+    loss = only(local.start())
+    assert (loss.reason, loss.records) == ("journal damaged", 4)
+    assert "records 3 to 6 are missing" in loss.what
+    assert local.writes() == 2
+
+
+def test_a_damaged_store_is_told_with_its_cause_where_it_is_and_what_goes_on(
+    local: Life, caplog: pytest.LogCaptureFixture
+) -> None:
+    local.start()
+    local.take(range(3), flushed=True)
+    local.take(range(3, 5), flushed=False)
+    local.end()
+    spoil(local.path, local.path.stat().st_size // PAGE - 2)
+    loss = only(local.start())
+    assert (loss.reason, loss.records) == ("store damaged", 3)
+    [aside] = local.folder.glob("seamwatch.db.damaged-*")
+    cause = re.match(
+        r"Cannot open the store at (\S+) \((.*?)\)\. It was set aside as (\S+); history before ", loss.what
+    )
+    assert cause is not None, loss.what
+    assert (cause[1], cause[3]) == (str(local.path), str(aside))
+    assert re.fullmatch(r".*[Pp]age \d+: \w.*", cause[2]), "the first real line, not the name of the database"
+    assert "A new store is in its place: what the journal holds goes into it" in loss.what
+    assert re.search(
+        r"It lacks what the journal had dropped, 3 records, flushed .*, 2 records, goes into it", loss.what
+    )
+    [line] = [line for line in caplog.records if line.message == "store damaged"]
+    assert str(aside) in vars(line)["fields"]["what"][1]
+    assert local.writes() == 2
