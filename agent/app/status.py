@@ -11,6 +11,7 @@ from agent.telemetry import Figures
 from agent.web.status import CollectorStatus, Status
 
 _REFUSING = {
+    "busy": "too much is in flight",
     "disk full": "the disk is full",
     "journal full": "the store is too far behind",
     "journal busy": "another process holds the journal",
@@ -20,10 +21,13 @@ _REFUSING = {
 
 def why_not_ready(parts: Parts) -> str:
     """What does not work now, in words; empty when all does."""
-    refusing = parts.memory.intake.why_not(0)
-    told = [parts.memory.intake.broken, *parts.troubles.values()]
-    if refusing in _REFUSING:
-        told.append(f"spans are refused: {_REFUSING[refusing]}")
+    intake = parts.memory.intake
+    refusing = intake.why_not(1)  # byte: the smallest request that has one
+    told = [intake.broken, *parts.troubles.values()]
+    if refusing:
+        told.append(f"spans are refused: {_REFUSING.get(refusing, refusing)}")
+    elif intake.journal.held_elsewhere():
+        told.append("spans wait: another process holds the journal")
     return "; ".join(filter(None, told))
 
 

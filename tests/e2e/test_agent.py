@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.ingest.troubles import Holder
+
 CAPTURES = Path(__file__).parent.parent / "captures" / "otlp"
 pytestmark = pytest.mark.slow
 
@@ -156,6 +158,19 @@ def test_a_store_that_is_gone_after_kill_9_is_said_in_the_log_on_the_page_and_in
         "/metrics"
     )
     assert "<strong>Store lost, " in agent.get("/collectors")
+
+
+def test_it_is_not_ready_at_once_where_another_process_holds_the_journal(agent: Running) -> None:
+    assert agent.get("/readyz") == "ready\n"
+    holder = Holder(agent.folder / "data" / "journal.db")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        agent.get("/readyz")
+    assert refused.value.code == 503
+    assert refused.value.read() == b"not ready: spans wait: another process holds the journal\n"
+    holder.let_go()
+    assert agent.get("/readyz") == "ready\n"
+    agent.replay("py-healthy")
+    assert agent.get("/readyz") == "ready\n"
 
 
 def test_ctrl_c_stops_it_cleanly_and_the_store_has_everything(agent: Running) -> None:
