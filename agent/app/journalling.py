@@ -57,16 +57,21 @@ class Memory:
             await self.intake.quiet()
             if self.journal.sequence == self.flushed:
                 if self.intake.forgotten < self.flushed:
-                    await self.intake.forget(self.flushed)
+                    await self._drop()
                 return 0
             self.pending = self.intake.drain(self.writer, self.flushed)
         await asyncio.to_thread(self.store.flush, self.pending)
         windows = len(self.pending.windows)
         self.flushed, self.pending = self.pending.sequence, None
-        await self.intake.forget(self.flushed)
+        await self._drop()
         for alias in self.aggregator.take_aliases():
             await asyncio.to_thread(self.store.add_alias, alias)
         return windows
+
+    async def _drop(self) -> None:
+        """Let the journal drop what the store has: on its disk, and not only in a cache that goes with the power."""
+        await asyncio.to_thread(self.store.sync)
+        await self.intake.forget(self.flushed)
 
 
 def lock(folder: Path) -> int:

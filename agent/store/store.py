@@ -1,5 +1,6 @@
 """The store as the rest sees it: one object, methods named after the question."""
 
+import os
 import sys
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -120,6 +121,22 @@ class Store(Judgements):
     def flush(self, batch: Flush) -> bool:
         """Apply a flush once; False where it was applied before. Raise SequenceGapError where one is missing."""
         return flush.flush(self.database, batch, self._seams)
+
+    def sync(self) -> None:
+        """Put on the disk what was committed: SQLite leaves that to its next checkpoint. Raise OSError.
+
+        Without it a power cut takes flushes that their writer's journal has dropped by then.
+        """
+        if self.path is None:
+            return
+        try:
+            handle = os.open(self.path.with_name(self.path.name + "-wal"), os.O_RDONLY)
+        except FileNotFoundError:
+            return  # a checkpoint has put everything into the file itself, and synced that
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def record(
         self,
