@@ -41,7 +41,15 @@ class Memory:
     recovered: Recovered
     store: Store
     flushed: int
+    stored: int = 0  #: the sequence that the store had at the start: of this folder, whatever its name was then
     pending: Flush | None = None
+
+    def catch_up(self) -> None:
+        """Move the store's mark to what the journal has dropped: said once, what it lacks is not missing again."""
+        floor = self.recovered.floor
+        if floor > self.flushed:
+            self.store.flush(Flush(self.writer, self.flushed, floor))
+            self.flushed = floor
 
     async def flush(self) -> int:
         """Give the store what it lacks; how many windows. A flush that failed is tried again as it was."""
@@ -49,16 +57,21 @@ class Memory:
             await self.intake.quiet()
             if self.journal.sequence == self.flushed:
                 if self.intake.forgotten < self.flushed:
-                    await self.intake.forget(self.flushed)
+                    await self._drop()
                 return 0
             self.pending = self.intake.drain(self.writer, self.flushed)
         await asyncio.to_thread(self.store.flush, self.pending)
         windows = len(self.pending.windows)
         self.flushed, self.pending = self.pending.sequence, None
-        await self.intake.forget(self.flushed)
+        await self._drop()
         for alias in self.aggregator.take_aliases():
             await asyncio.to_thread(self.store.add_alias, alias)
         return windows
+
+    async def _drop(self) -> None:
+        """Let the journal drop what the store has: on its disk, and not only in a cache that goes with the power."""
+        await asyncio.to_thread(self.store.sync)
+        await self.intake.forget(self.flushed)
 
 
 def lock(folder: Path) -> int:
@@ -88,11 +101,16 @@ def _unusable(folder: Path, problem: OSError) -> StoreError:
 
 def writer_of(folder: Path) -> str:
     """The name under which this folder's records are in the store; a new one where there is none that can be read."""
+    return _writer(folder)[0]
+
+
+def _writer(folder: Path) -> tuple[str, bool]:
+    """The same name, and whether it was made just now."""
     path = folder / "writer"
     try:
         found = path.read_bytes().strip() if path.exists() else None
         if found is not None and _NAME.fullmatch(found):
-            return found.decode("ascii")
+            return found.decode("ascii"), False
         name = uuid.uuid4().hex
         if found is not None:
             aside = path.with_name(f"writer.damaged-{name[:8]}")
@@ -102,7 +120,7 @@ def writer_of(folder: Path) -> str:
         _write_durably(path, name)
     except OSError as problem:
         raise _unusable(folder, problem) from problem
-    return name
+    return name, True
 
 
 def _write_durably(path: Path, text: str) -> None:
@@ -122,7 +140,7 @@ def _write_durably(path: Path, text: str) -> None:
 def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[], datetime]) -> Memory:
     """Open the journal and rebuild the aggregator from it and from the store; raise StoreError with what to do."""
     folder = settings.data_dir
-    writer = writer_of(folder)
+    writer, renamed = _writer(folder)
     flushed = store.ensure_writer(writer)
     limits = settings.limits
     aggregator = Aggregator(shapes, most_seams=limits.seams, per_service=limits.seams_per_service)
@@ -152,4 +170,5 @@ def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[
         in_flight_bytes=limits.in_flight_bytes,
     )
     intake.remember(recovered.digests)
-    return Memory(writer, aggregator, journal, intake, recovered, store, flushed)
+    stored = store.reached() if renamed else flushed
+    return Memory(writer, aggregator, journal, intake, recovered, store, flushed, stored)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agent.app.journalling import Memory, lock, remember
+from agent.app.losses import losses
 from agent.app.wiring import catalogue, declared_by, decoder, thresholds
 from agent.config.settings import Settings
 from agent.engine.round import Outcomes, Rounds
@@ -13,6 +14,7 @@ from agent.measure.timings import Timings
 from agent.model.declared import Declarations
 from agent.store.engine import StoreError
 from agent.store.store import Store, start_store
+from agent.web.status import Loss
 from collectors.otlp.receiver import Limits, Receiver
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class Parts:
     last_round: Outcomes | None = None
     troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
     replayed: str = ""
-    damage: str = ""  #: what was found broken at the start, and where it was set aside
+    losses: tuple[Loss, ...] = ()  #: what this start and those of the last week found gone, newest first
     last_spans: datetime | None = None
     rate: float = 0.0
     addresses: dict[str, str] = field(default_factory=dict)
@@ -57,13 +59,14 @@ def assemble(settings: Settings) -> Parts:
     changed = thresholds(settings)
     store, damage = _store(settings)
     if damage:
-        log.error("store damaged", extra={"fields": {"what": damage}})
+        log.error("store damaged", extra={"fields": {"what": damage.splitlines()}})
     spans = decoder(settings)
     memory = remember(settings, store, spans.shapes, now)
     limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
     receiver = Receiver(spans, memory.intake, limits)
     rounds = Rounds(store, catalogue(), declared, thresholds=changed)
-    return Parts(settings, store, memory, receiver, rounds, declared, handle, damage=damage)
+    gone = losses(memory, now(), " ".join(damage.splitlines()))
+    return Parts(settings, store, memory, receiver, rounds, declared, handle, losses=gone)
 
 
 def _store(settings: Settings) -> tuple[Store, str]:

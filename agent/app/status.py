@@ -1,5 +1,7 @@
 """What an agent tells of itself: to its pages, and to `/metrics`."""
 
+from collections import Counter
+
 from agent import __version__
 from agent.app.follow import followed
 from agent.app.parts import Parts
@@ -9,6 +11,7 @@ from agent.telemetry import Figures
 from agent.web.status import CollectorStatus, Status
 
 _REFUSING = {
+    "busy": "too much is in flight",
     "disk full": "the disk is full",
     "journal full": "the store is too far behind",
     "journal busy": "another process holds the journal",
@@ -18,10 +21,13 @@ _REFUSING = {
 
 def why_not_ready(parts: Parts) -> str:
     """What does not work now, in words; empty when all does."""
-    refusing = parts.memory.intake.why_not(0)
-    told = [parts.memory.intake.broken, *parts.troubles.values()]
-    if refusing in _REFUSING:
-        told.append(f"spans are refused: {_REFUSING[refusing]}")
+    intake = parts.memory.intake
+    refusing = intake.why_not(1)  # byte: the smallest request that has one
+    told = [intake.broken, *parts.troubles.values()]
+    if refusing:
+        told.append(f"spans are refused: {_REFUSING.get(refusing, refusing)}")
+    elif intake.journal.held_elsewhere():
+        told.append("spans wait: another process holds the journal")
     return "; ".join(filter(None, told))
 
 
@@ -79,6 +85,7 @@ def status(parts: Parts) -> Status:
         why_not_ready=why_not,
         addresses=dict(parts.addresses),
         replayed=parts.replayed,
+        losses=parts.losses,
     )
 
 
@@ -107,11 +114,19 @@ def figures(parts: Parts) -> Figures:
         version=__version__,
         received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded},
         refused={("otlp", why): count for why, count in counters.refused.items()},
-        dropped={("otlp", why): count for why, count in _dropped(parts).items()},
+        dropped={**{("otlp", why): count for why, count in _dropped(parts).items()}, **_lost(parts)},
         commit_seconds=parts.memory.intake.counters.commit_seconds,
         round_seconds=parts.round_seconds,
         sources={("otlp", "http"): parts.last_spans, **{_place(row): row.last_success for row in rows}},
     )
+
+
+def _lost(parts: Parts) -> dict[tuple[str, str], int]:
+    """Records of the journal that starts of the last week found gone, by source and reason."""
+    found: Counter[tuple[str, str]] = Counter()
+    for loss in parts.losses:
+        found["journal", loss.reason] += loss.records
+    return dict(found)
 
 
 def reason(verb: str) -> str:

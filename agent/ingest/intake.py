@@ -235,11 +235,12 @@ class Intake:
 
         A journal that is busy or full is shortened at the next flush; one that is broken ends `run`.
         """
-        horizon = int((self._clock() - RESEND).timestamp())
+        now = self._clock()
+        horizon = int((now - RESEND).timestamp())
         self._known = {digest: at for digest, at in self._known.items() if at >= horizon}
         try:
             async with self._file:
-                await asyncio.to_thread(self.journal.forget, sequence, horizon)
+                await asyncio.to_thread(self.journal.forget, sequence, horizon, int(now.timestamp()))
                 self.forgotten = sequence
                 await asyncio.to_thread(self.journal.refill_reserve)
         except JournalBrokenError as problem:

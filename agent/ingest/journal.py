@@ -5,6 +5,7 @@ needs a person to delete a file.
 """
 
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -18,6 +19,8 @@ from agent.ingest.highwater import HighWater
 from agent.ingest.salvage import Recovered
 
 _BUSY_SECONDS = 5.0
+_LOOK_SECONDS = 0.02  #: a commit that is under way knows by then whether it waits for another process
+_FLUSHES_KEPT = 8 * 24 * 60  #: minutes for which the time of a flush is known: what tells when a lost one was
 
 
 class JournalFullError(Exception):
@@ -54,6 +57,8 @@ class Journal:
         self._suspect = path.with_name(path.name + ".suspect")  #: left by a run that found the file damaged
         self._high = HighWater(path.with_name(path.name + ".seq"))
         self._connection: sqlite3.Connection | None = None
+        self._turn = threading.Lock()  #: one thread at a time uses the connection
+        self._waits = False  #: another process had the file when we last wanted to write
         self.sequence = 0
         self.bytes_held = 0
         self.records_held = 0
@@ -101,11 +106,12 @@ class Journal:
             found = Recovered(lost=(f"the journal could not be read ({problem})",), reached=flushed)
         lost = list(found.lost)
         high, reached = self._high.read(), max(flushed, found.reached)
-        if high > reached:
+        cut = max(0, high - reached)
+        if cut:
             lost.append(salvage.missing(reached + 1, high))
         if self._suspect.exists() and not lost:
             lost.append("the journal's file was found damaged while it was written; every record of it could be read")
-        return replace(found, lost=tuple(lost))
+        return replace(found, lost=tuple(lost), missing=found.missing + cut)
 
     def _connect(self) -> sqlite3.Connection:
         timeout = self._busy_seconds
@@ -127,19 +133,58 @@ class Journal:
         """Over its budget: nothing more is taken until the store has caught up."""
         return self.bytes_held >= self.max_bytes
 
+    def held_elsewhere(self) -> bool:
+        """Whether another process has the file now, so that a commit would wait, or waits; answers within 20 ms."""
+        if self._turn.acquire(timeout=_LOOK_SECONDS):  # else a commit is under way, and `_waits` tells of it
+            try:
+                self._look()
+            finally:
+                self._turn.release()
+        return self._waits
+
+    def _look(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):  # a fault of the disk is met, and told, by the next commit
+                if self._begun(self._connection):
+                    self._connection.execute("ROLLBACK")
+
+    def _begun(self, connection: sqlite3.Connection) -> bool:
+        """Take the file's one place to write if it is free; raise sqlite3.Error for anything but another holder."""
+        connection.execute("PRAGMA busy_timeout=0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            self._waits = False
+        except sqlite3.OperationalError as problem:
+            if fault_of(problem) is not Fault.BUSY:
+                raise
+            self._waits = True
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={round(self._busy_seconds * 1000)}")
+        return not self._waits
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Take the one place to write; where another process has it, that is known at once, and then waited for."""
+        if not self._begun(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            self._waits = False
+
     def append(self, records: Sequence[Record], digests: Sequence[tuple[bytes, int]]) -> int:
         """Write records in one durable transaction; return the last one's sequence.
 
         Raise JournalFullError when the disk is full, JournalBusyError when another process holds the file,
         JournalBrokenError when it cannot be trusted any more. After each nothing of the transaction is kept.
         """
+        bodies = [record.pack() for record in records]
+        with self._turn:
+            return self._append(records, bodies, digests)
+
+    def _append(self, records: Sequence[Record], bodies: Sequence[bytes], digests: Sequence[tuple[bytes, int]]) -> int:
         if self._connection is None:
             msg = "the journal is closed"
             raise JournalBrokenError(msg)
-        bodies = [record.pack() for record in records]
         connection, sequence = self._connection, self.sequence
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             for record, body in zip(records, bodies, strict=True):
                 sequence += 1
                 salvage.insert(connection, sequence, body)
@@ -172,20 +217,27 @@ class Journal:
         msg = f"writing {self.path} failed ({problem})"
         raise JournalBrokenError(msg) from problem
 
-    def forget(self, sequence: int, digests_before: int) -> None:
-        """Drop records that the store has, and digests older than their horizon (Unix seconds).
+    def forget(self, sequence: int, digests_before: int, now: int = 0) -> None:
+        """Drop records that the store has, and digests older than their horizon (Unix seconds, as `now`; 0: not known).
 
         Raise as `append` does; what could not be dropped may be dropped later.
         """
+        with self._turn:
+            self._forget(sequence, digests_before, now)
+
+    def _forget(self, sequence: int, digests_before: int, now: int) -> None:
         if self._connection is None:
             return
         connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin(connection)
             connection.execute("DELETE FROM records WHERE seq <= ?", (sequence,))
             connection.execute("DELETE FROM gaps WHERE last <= ?", (sequence,))
             connection.execute("DELETE FROM digests WHERE at < ?", (digests_before,))
             connection.execute("INSERT OR REPLACE INTO floor VALUES (1, ?)", (sequence,))
+            if now:
+                connection.execute("INSERT OR REPLACE INTO flushes VALUES (?, ?)", (now // 60, sequence))
+                connection.execute("DELETE FROM flushes WHERE minute < ?", (now // 60 - _FLUSHES_KEPT,))
             connection.execute("COMMIT")
             self._measure()
         except sqlite3.Error as problem:
@@ -205,10 +257,11 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._high.close()
-        if self._connection is not None:
-            with suppress(sqlite3.Error), closing(self._connection):
-                pass
-            self._connection = None
+        with self._turn:
+            if self._connection is not None:
+                with suppress(sqlite3.Error), closing(self._connection):
+                    pass
+                self._connection = None
 
 
 def _operations(connection: sqlite3.Connection) -> int:

@@ -24,6 +24,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS digests_at ON digests (at)",
     "CREATE TABLE IF NOT EXISTS floor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS gaps (first INTEGER PRIMARY KEY, last INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS flushes (minute INTEGER PRIMARY KEY, seq INTEGER NOT NULL)",
 )
 MOST_CHECKED = 64 << 20  #: bytes; a file over that is read, but not looked through page by page
 _LATEST = 1 << 62
@@ -38,10 +39,12 @@ class Recovered:
     operations: tuple[str, ...] = ()
     digests: dict[bytes, int] = field(default_factory=dict)
     lost: tuple[str, ...] = ()  #: what could not be read, in words
+    missing: int = 0  #: records among it, as far as that is known
     set_aside: Path | None = None
     floor: int = 0  #: the store had everything up to it
     reached: int = 0  #: the last sequence that the file knows of
     gaps: tuple[tuple[int, int], ...] = ()  #: sequences that are gone, and were said to be
+    flushes: tuple[tuple[int, int], ...] = ()  #: Unix minutes, and the sequence that the store had at the end of each
 
 
 def read(connection: sqlite3.Connection, path: Path, flushed: int) -> Recovered:
@@ -64,6 +67,7 @@ class _Reading:
         names = self._checked("SELECT slot, key, crc FROM names ORDER BY slot", "names")
         operations = self._checked("SELECT number, name, crc FROM operations ORDER BY number", "operations")
         digests = dict(self._rows("SELECT digest, at FROM digests", "the digests of requests"))
+        flushes = self._rows("SELECT minute, seq FROM flushes ORDER BY minute", "the times of flushes")
         if unsound := self._unsound():
             self._lost.append(f"the journal's file is damaged ({unsound}), {len(records):,} records could be read")
         return Recovered(
@@ -72,9 +76,11 @@ class _Reading:
             operations=_in_order(operations),
             digests=digests,
             lost=tuple(self._lost),
+            missing=sum(last - first + 1 for first, last in new_gaps),
             floor=floor,
             reached=reached,
             gaps=(*gaps, *new_gaps),
+            flushes=tuple(flushes),
         )
 
     def _rows(self, query: str, what: str) -> list[Any]:
@@ -145,7 +151,7 @@ class _Reading:
             if self._path.stat().st_size <= MOST_CHECKED:
                 (told,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
                 if told != "ok":
-                    return " ".join(str(told).split())
+                    return " ".join(str(told).removeprefix("*** in database main ***").split())
             self._try_to_write()
         except sqlite3.DatabaseError as problem:
             if not damaged(problem, self._path):
@@ -162,6 +168,7 @@ class _Reading:
             for table in ("names", "operations"):
                 self._connection.execute(f"INSERT INTO {table} VALUES (?, '', 0)", (_LATEST,))  # noqa: S608
             self._connection.execute("INSERT OR REPLACE INTO floor VALUES (1, 0)")
+            self._connection.execute("INSERT INTO flushes VALUES (?, 0)", (_LATEST,))
         finally:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
@@ -253,6 +260,7 @@ def _fill(connection: sqlite3.Connection, found: Recovered) -> None:
         insert(connection, sequence, record.pack())
     connection.executemany("INSERT OR IGNORE INTO digests VALUES (?, ?)", list(found.digests.items()))
     connection.executemany("INSERT OR REPLACE INTO gaps VALUES (?, ?)", found.gaps)
+    connection.executemany("INSERT OR REPLACE INTO flushes VALUES (?, ?)", found.flushes)
     if found.floor:
         connection.execute("INSERT INTO floor VALUES (1, ?)", (found.floor,))
 

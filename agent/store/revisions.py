@@ -5,7 +5,7 @@ compares the two ways), which keeps 11 MB out of every agent.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,13 +115,18 @@ def _whole(database: Database) -> None:
         return
     try:
         with database.engine.connect() as connection:
-            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+            found = _lines(connection.exec_driver_sql("PRAGMA quick_check(2)").scalars())
     except DatabaseError as problem:
-        found = _cause(problem)
-    if found != "ok":
-        told = next(iter(found.splitlines()), "")
-        msg = f"Cannot open the store at {database.place} ({told}). {_DAMAGED}"
+        found = [_cause(problem)]
+    if found != ["ok"]:
+        msg = f"Cannot open the store at {database.place} ({'; '.join(found)}). {_DAMAGED}"
         raise DamagedError(msg)
+
+
+def _lines(rows: Iterable[str]) -> list[str]:
+    """What SQLite says of a file, the first two lines; it begins with one that only names the database."""
+    lines = [line for row in rows for line in row.splitlines() if not line.startswith("***")]
+    return lines[:2] or ["no reason given"]
 
 
 def check(database: Database, *, make: bool) -> None:

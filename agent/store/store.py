@@ -1,15 +1,16 @@
 """The store as the rest sees it: one object, methods named after the question."""
 
+import os
 import sys
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from agent.model.facts import Exemplar, Run, Sample, Setting, Sighting, Tier, Window
 from agent.model.flush import Delivered, Flush, Key
@@ -26,6 +27,7 @@ from agent.store.settings import PRUNED
 _MOST_SIGHTED = 100_000
 T = TypeVar("T", bound=Hashable)
 _LIVE = timedelta(hours=1)  #: a writer whose watermark is older than that is not waited for
+_ANEW = "A new store is in its place: what the journal holds goes into it, and judging begins anew."
 _LATE = timedelta(minutes=1)  #: behind the watermark, before an interval closes
 
 
@@ -59,7 +61,10 @@ def open_store(url: str, *, create: bool = True) -> "Store":
 
 
 def start_store(url: str, now: datetime) -> tuple["Store", str]:
-    """Open an agent's own store, and say what was done for that: a damaged file is set aside, and a new one made."""
+    """Open an agent's own store, and say what was done for that: a damaged file is set aside, and a new one made.
+
+    What is said is a sentence a line: the cause, where the file is now, and what goes on.
+    """
     try:
         return open_store(url), ""
     except DamagedError as problem:
@@ -68,7 +73,8 @@ def start_store(url: str, now: datetime) -> tuple["Store", str]:
             raise
         aside = set_aside(path, now)
         told = str(problem).partition(" The file is damaged.")[0]
-        return open_store(url), f"{told} It was set aside as {aside.name}; history before {now:%H:%M} UTC is there."
+        then = f"It was set aside as {aside}; history before {now.astimezone(UTC):%-d %b, %H:%M} UTC is there."
+        return open_store(url), f"{told}\n{then}\n{_ANEW}"
 
 
 class Store(Judgements):
@@ -107,9 +113,30 @@ class Store(Judgements):
             found = connection.execute(select(table.c.sequence).where(table.c.writer == writer)).scalar_one_or_none()
         return int(found or 0)
 
+    def reached(self) -> int:
+        """The highest sequence of any writer: what a folder that lost its name had reached, at the most."""
+        with self.database.read() as connection:
+            return int(connection.execute(select(func.max(schema.writers.c.sequence))).scalar() or 0)
+
     def flush(self, batch: Flush) -> bool:
         """Apply a flush once; False where it was applied before. Raise SequenceGapError where one is missing."""
         return flush.flush(self.database, batch, self._seams)
+
+    def sync(self) -> None:
+        """Put on the disk what was committed: SQLite leaves that to its next checkpoint. Raise OSError.
+
+        Without it a power cut takes flushes that their writer's journal has dropped by then.
+        """
+        if self.path is None:
+            return
+        try:
+            handle = os.open(self.path.with_name(self.path.name + "-wal"), os.O_RDONLY)
+        except FileNotFoundError:
+            return  # a checkpoint has put everything into the file itself, and synced that
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def record(
         self,

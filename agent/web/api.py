@@ -216,10 +216,11 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
 
     @api.get("/collectors", **answers(CollectorsShape))
     def collectors() -> CollectorsShape:
-        """What is seen, refused, dropped, and what cannot be judged."""
+        """What is seen, refused, dropped, lost, and what cannot be judged."""
         told = status()
         blind = [_cause(cause) for cause in views.causes()]
-        return {"collectors": [dataclasses.asdict(one) for one in told.collectors], "blind": blind}
+        heard, lost = ([dataclasses.asdict(one) for one in some] for some in (told.collectors, told.losses))
+        return {"collectors": heard, "losses": lost, "blind": blind}
 
 
 def _rules(api: APIRouter, views: Views) -> None:

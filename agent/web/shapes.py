@@ -136,9 +136,10 @@ class CauseShape(TypedDict):
 
 
 class CollectorsShape(TypedDict):
-    """What is seen, refused, dropped, and what cannot be judged."""
+    """What is seen, refused, dropped, lost, and what cannot be judged."""
 
     collectors: list[dict[str, Any]]
+    losses: list[dict[str, Any]]
     blind: list[CauseShape]
 
 

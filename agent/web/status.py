@@ -39,6 +39,16 @@ class CollectorStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that was acknowledged, and that a start found gone."""
+
+    reason: str  #: store lost | store damaged | journal damaged
+    at: datetime  #: when it was found
+    records: int  #: of the journal, as far as known: what one commit took, the spans of one request or of several
+    what: str  #: what happened, to what, and what is done about it
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The agent."""
 
@@ -53,6 +63,7 @@ class Status:
     why_not_ready: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
     replayed: str = ""
+    losses: tuple[Loss, ...] = ()  #: newest first
 
     def silent(self, now: datetime) -> tuple[tuple[CollectorStatus, timedelta], ...]:
         """The sources that have said nothing for too long, the longest silence first."""

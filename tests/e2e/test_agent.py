@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.ingest.troubles import Holder
+
 CAPTURES = Path(__file__).parent.parent / "captures" / "otlp"
 pytestmark = pytest.mark.slow
 
@@ -133,6 +135,42 @@ def test_what_was_acknowledged_survives_kill_9_and_a_resend_counts_once(agent: R
     consumed = [s for s in agent.json("/api/v1/seams") if s["kind"] == "consumes"]
     assert [seam["day"]["count"] for seam in consumed] == [8, 8]
     assert [seam["day"]["duplicates"] for seam in consumed] == [0, 0]
+
+
+def test_a_store_that_is_gone_after_kill_9_is_said_in_the_log_on_the_page_and_in_metrics(agent: Running) -> None:
+    agent.replay("py-healthy")
+    wait(lambda: agent.total() > 0, agent.process)
+    agent.process.kill()
+    agent.process.wait()
+    agent.process = agent.start()  # the twin: the store is there
+    assert agent.json("/api/v1/collectors")["losses"] == []
+    assert "store lost" not in agent.get("/metrics") + agent.get("/collectors") + (agent.folder / "log").read_text()
+    agent.process.kill()
+    agent.process.wait()
+    for part in (agent.folder / "data").glob("seamwatch.db*"):
+        part.unlink()
+    agent.process = agent.start()
+    [loss] = agent.json("/api/v1/collectors")["losses"]
+    assert loss["records"] > 0
+    [line] = [line for line in (agent.folder / "log").read_text().splitlines() if "store lost" in line]
+    assert f"warning store lost records={loss['records']} first=1 last={loss['records']} flushed=" in line
+    assert f'seamwatch_dropped_total{{reason="store lost",source="journal"}} {loss["records"]}.0' in agent.get(
+        "/metrics"
+    )
+    assert "<strong>Store lost, " in agent.get("/collectors")
+
+
+def test_it_is_not_ready_at_once_where_another_process_holds_the_journal(agent: Running) -> None:
+    assert agent.get("/readyz") == "ready\n"
+    holder = Holder(agent.folder / "data" / "journal.db")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        agent.get("/readyz")
+    assert refused.value.code == 503
+    assert refused.value.read() == b"not ready: spans wait: another process holds the journal\n"
+    holder.let_go()
+    assert agent.get("/readyz") == "ready\n"
+    agent.replay("py-healthy")
+    assert agent.get("/readyz") == "ready\n"
 
 
 def test_ctrl_c_stops_it_cleanly_and_the_store_has_everything(agent: Running) -> None:

@@ -1,10 +1,14 @@
 """A busy journal makes a sender wait; a broken one is told to the owner, whoever met it."""
 
 import asyncio
+import threading
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from agent.ingest.aggregator import Record
 from agent.ingest.intake import Intake, Taken
 from agent.ingest.journal import Journal, JournalBrokenError, JournalBusyError
 from tests.ingest.test_journal import AT, Engine
@@ -28,6 +32,34 @@ def test_a_busy_journal_says_so_and_takes_the_same_records_afterwards(path: Path
     journal.forget(2, 0)
     journal.close()
     assert found(path, 2)[:2] == ([3, 4], ())
+
+
+class Slow(Record):
+    """A record that takes its time to become bytes."""
+
+    def pack(self) -> bytes:
+        time.sleep(0.3)
+        return super().pack()
+
+
+def test_a_journal_is_known_to_be_held_before_and_while_a_commit_waits_for_it_and_not_after(path: Path) -> None:
+    journal, whole = filled(path, closed=False), record(9)
+    journal._busy_seconds = 10.0
+    slow = Slow(**{one.name: getattr(whole, one.name) for one in fields(whole)})
+    one = Holder(path)
+    commit = threading.Thread(target=journal.append, args=([slow], []))
+    commit.start()
+    held = []
+    while len(held) < 25:  # half a second: it is packed, then it waits
+        held.append(journal.held_elsewhere())
+        time.sleep(0.02)
+    one.let_go()
+    commit.join()
+    assert held == [True] * 25
+    assert journal.sequence == 4
+    assert not journal.held_elsewhere()
+    journal.close()
+    assert not journal.held_elsewhere()
 
 
 def test_a_busy_journal_makes_a_sender_wait_and_counts_its_spans_once(path: Path) -> None:

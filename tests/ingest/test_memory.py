@@ -80,8 +80,7 @@ def test_a_journal_that_cannot_be_opened_is_an_error_of_the_store(tmp_path: Path
 def test_what_a_busy_journal_could_not_drop_is_dropped_at_the_next_flush(tmp_path: Path) -> None:
     store, decoder = open_store(f"sqlite:///{tmp_path / 'store.db'}"), Decoder()
     memory = remember(Settings(data_dir=tmp_path), store, decoder.shapes, lambda: AT)
-    assert memory.journal._connection is not None
-    memory.journal._connection.execute("PRAGMA busy_timeout = 50")
+    memory.journal._busy_seconds = 0.05
 
     async def flushed() -> list[int]:
         running = asyncio.create_task(memory.intake.run())

@@ -1,6 +1,7 @@
 """The store beside itself: other threads, other processes, a process that is killed, a reader that takes long."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from agent.model.facts import Column, Sample, Sighting
 from agent.model.flush import Delivered, Flush, WindowDelta
 from agent.store import revisions
 from agent.store.engine import Database, StoreError
-from agent.store.store import Store, open_store
+from agent.store.store import Store, open_store, start_store
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 KEY = seam.consumes(seam.topic("t", "c"), seam.group("g", "c"))
@@ -231,5 +232,18 @@ def test_a_damaged_page_is_told_when_the_store_is_opened(tmp_path: Path) -> None
     with path.open("r+b") as file:
         file.seek(-4096 * 8, os.SEEK_END)
         file.write(b"\xff" * 4096 * 8)
-    with pytest.raises(StoreError, match=r"Cannot open the store .* The file is damaged"):
+    with pytest.raises(StoreError, match=r"Cannot open the store .* The file is damaged") as problem:
         open_store(f"sqlite:///{path}")
+    told = str(problem.value)
+    assert re.search(r"store\.db \([^*]*[Pp]age \d+: \w[^*]*\)\. The file", told), "the cause, not the database's name"
+    assert told.partition(" The file is damaged.")[0].count("; ") == 1, "two lines of many"
+    anew, said = start_store(f"sqlite:///{path}", NOON)
+    anew.close()
+    cause, aside, then = said.splitlines()
+    assert cause == told.partition(" The file is damaged.")[0]
+    [there] = tmp_path.glob("store.db.damaged-*")
+    assert aside == f"It was set aside as {there}; history before {NOON:%-d %b, %H:%M} UTC is there."
+    assert then.startswith("A new store is in its place: what the journal holds goes into it")
+    whole, said = start_store(f"sqlite:///{path}", NOON)
+    whole.close()
+    assert said == ""

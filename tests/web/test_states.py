@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from agent.model.declared import Declarations
 from agent.model.finding import Disposition, Said
 from agent.store.store import Store, open_store
 from agent.web import site
-from agent.web.status import CollectorStatus, Status
+from agent.web.status import CollectorStatus, Loss, Status
+from agent.web.words import when
 from collectors.otlp.decode import Decoder
 from deploy.demo.spans import CLIENT, FASTAPI, HTTP, SERVER, Tracer, request
 from tests.conftest import free_port, missing
@@ -127,6 +129,20 @@ def test_a_silent_source_is_in_the_title_of_now_and_of_collectors_and_in_the_fra
     assert '<span class="tally">1 silent</span>' in collectors
     assert 'aria-label="Silent"' in collectors
     assert 'aria-label="Replayed"' in collectors
+
+
+def test_what_is_lost_is_told_where_it_is_collected_and_not_called_kept(store: Store) -> None:
+    calls(store, 20)
+    whole = client(store).get("/collectors").text
+    assert "What was acknowledged is kept." in whole
+    gone = Loss("store lost", NOW, 1_200, "The store at <here> has no record of this agent.")
+    status = replace(told(), losses=(gone,))
+    app = site(store, RULES, clock=lambda: NOW, status=lambda: status, settle=timedelta(0))
+    page = TestClient(app, base_url="http://127.0.0.1:8740").get("/collectors").text
+    assert "1,200 records of the journal are lost, below</a>" in page
+    assert f"<strong>Store lost, 1,200 records</strong>, found at the start on {when(NOW)} UTC." in page
+    assert "The store at &lt;here&gt; has no record of this agent." in page
+    assert "is kept." not in page
 
 
 def test_what_is_set_aside_keeps_its_mark_with_owner_and_end_beside_it_and_counts_apart(store: Store) -> None:
