@@ -27,7 +27,7 @@ _MAKES_TABLES = ("tsql", "postgres", "redshift")  #: dialects in which SELECT IN
 _BRACKET = re.compile(
     r"(?P<call>\b(?!(?:IN|AND|OR|NOT|FROM|JOIN|AS|ON|EXISTS|WHERE|SELECT|VALUES)\b)\w+\s*)?[(\[]|[)\]]", re.IGNORECASE
 )
-_PIECE = re.compile(r'"[^"]*"|`[^`]*`|\[[^\]]*\]|(;)')
+_PIECE = re.compile(r'"[^"]*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|(;)')
 _NAME = r"(?:[`\"\[]?[\w$]+[`\"\]]?\.){0,2}[`\"\[]?[\w$]+[`\"\]]?"
 _LEXED = re.compile(
     rf"^\s*(?:WITH\b.*?\)\s*)?(?P<verb>INSERT|UPDATE|DELETE|MERGE|REPLACE|UPSERT|SELECT)\b"
