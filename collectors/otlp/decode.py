@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from agent.model.columns import Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
 from collectors.otlp import json, outcomes
+from collectors.otlp.keys import Keys, shortened
 from collectors.otlp.rows import FAILED, NO_ROOM, Identity, Rows
 from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
@@ -22,7 +23,7 @@ from collectors.otlp.wire import Resource, Traces, Value, value_of
 
 _T = TypeVar("_T")
 _MAX_VALUES = 65_536
-_MAX_KEYS = 16_384  #: shapes by raw attributes, a sender
+_SHORT = 256  #: bytes; what is longer is a statement or an URL, which are kept with their shapes
 _MAX_SENDERS = 4_096
 _MAX_PLANS = 4_096
 _MAX_SHAPES = 100_000
@@ -71,7 +72,7 @@ class _Interned(dict[bytes, _T]):
         if len(self) >= _MAX_VALUES:
             self.clear()
         made = self._make(_value(raw))
-        if len(raw) <= 4096:
+        if len(raw) <= _SHORT:
             self[raw] = made
         return made
 
@@ -88,6 +89,7 @@ class Decoder:
         self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
         self._planned = 0
         self._senders: dict[c.Sender, dict[Any, int]] = {}
+        self._keys = Keys(self._senders)
         self._instances: dict[str, int] = {"": 0}
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
@@ -200,13 +202,15 @@ class Decoder:
             raw = attributes.get(name)
             return None if raw is None else self._values[raw]
 
+        key = shortened(key)
+        known = shapes.get(key)
+        if known is not None:
+            return known
         seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified)
         number = self.shapes.number(shape_of(seen, self._names))
         if number >= 0 and outcomes.failed(seen):
             number |= FAILED
-        if len(shapes) >= _MAX_KEYS:
-            shapes.clear()
-        shapes[key] = number
+        self._keys.keep(shapes, key, number)
         return number
 
     def _special(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:

@@ -9,11 +9,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from collectors.otlp.databases import System, system_of
 from collectors.otlp.literals import normalise
+from collectors.otlp.memo import Memo, digest
 from collectors.otlp.plain import plain
 
 # The parser logs the statements that it does not understand, and ours may hold what nobody may read.
@@ -92,12 +92,19 @@ class Budget:
 BUDGET = Budget()
 
 
-@lru_cache(maxsize=4096)
+_MEMO: Memo[tuple[Access, ...]] = Memo(4 << 20)  #: characters of names, and as much as 250 an entry or a table
+
+
 def _accesses(text: str, system: str) -> tuple[Access, ...]:
+    key = digest(system, text)
+    known = _MEMO.get(key)
+    if known is not None:
+        return known
     BUDGET.take()
     started = time.perf_counter()
     found = _joined(text, system_of(system), simple=len(text) > _MAX_PARSED or _too_deep(text))
     BUDGET.spend(time.perf_counter() - started)
+    _MEMO.keep(key, found, 250 + sum(250 + len(access.table) for access in found))
     return found
 
 
