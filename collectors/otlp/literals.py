@@ -20,7 +20,7 @@ _ORACLE_Q = _AFRESH + (
 _PARAMETER = r"\$\d+|%\(\w+\)s|%s|(?<![:\w]):\w+|@@?\w+"  # of PostgreSQL, DBAPI, named, T-SQL
 _NUMBER = r"\b0[xX][0-9a-fA-F]+\b|\b0[bB][01]+\b|\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b"
 #: what any of these begins with, looked at first: where it is something else, none of them is tried
-_BEGINS = r"""(?=[-/#`"'\[$%:@\d]|[eEnNbBxXrRuUqQ][nNbBxXrRqQ&]?')"""
+_BEGINS = r"""(?=[-/#`"'\[$%:@]|\b\d|[eEnNbBxXrRuUqQ][nNbBxXrRqQ&]?')"""
 _LIST = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")
 _ROWS = re.compile(r"(VALUES\s*\(\?\))(?:\s*,\s*\(\?\))+", re.IGNORECASE)
 
