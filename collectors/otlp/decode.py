@@ -15,8 +15,9 @@ from google.protobuf.message import DecodeError
 from agent.model.columns import Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
 from collectors.otlp import json, outcomes
+from collectors.otlp.budget import Budget, Look, endless
 from collectors.otlp.keys import Keys, shortened
-from collectors.otlp.rows import FAILED, NO_ROOM, Identity, Rows
+from collectors.otlp.rows import FAILED, NO_ROOM, UNREAD, Identity, Rows
 from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
 from collectors.otlp.wire import Resource, Traces, Value, value_of
@@ -27,6 +28,7 @@ _SHORT = 256  #: bytes; what is longer is a statement or an URL, which are kept 
 _MAX_SENDERS = 4_096
 _MAX_PLANS = 4_096
 _MAX_SHAPES = 100_000
+_MAX_SEAMS = 200_000  #: of all shapes together
 
 
 class MalformedError(ValueError):
@@ -41,6 +43,7 @@ class ShapeBook:
         self._shapes: list[Shape] = []
         self.roles: list[Role] = []  #: by number
         self._numbers: dict[Shape, int] = {}
+        self._seams = 0
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -49,12 +52,13 @@ class ShapeBook:
         return self._shapes[number]
 
     def number(self, shape: Shape) -> int:
-        """The number of a shape, new or known; NO_ROOM where it is new and there are too many."""
+        """The number of a shape, new or known; NO_ROOM where it is new and there are too many, or of their seams."""
         known = self._numbers.get(shape)
         if known is not None:
             return known
-        if len(self._shapes) >= self._most:
+        if len(self._shapes) >= self._most or self._seams + len(shape.seams) > _MAX_SEAMS:
             return NO_ROOM
+        self._seams += len(shape.seams)
         self._numbers[shape] = len(self._shapes)
         self._shapes.append(shape)
         self.roles.append(shape.role)
@@ -80,16 +84,20 @@ class _Interned(dict[bytes, _T]):
 class Decoder:
     """Decodes requests into columns, sharing one shape book."""
 
-    def __init__(self, names: c.Names | None = None, book: ShapeBook | None = None) -> None:
+    def __init__(
+        self, names: c.Names | None = None, book: ShapeBook | None = None, budget: Budget | None = None
+    ) -> None:
+        """Start knowing nothing; `budget` is the time for new statements, where others wait meanwhile."""
         self.shapes = ShapeBook() if book is None else book
         self._names = names or c.Names()
         self._values: _Interned[Value] = _Interned(lambda value: value)
         self._partitions = _Interned(lambda value: _bounded(value, 2**31 - 1))
         self._counts = _Interned(_count)
+        self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
         self._planned = 0
-        self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._keys = Keys(self._senders)
+        self._budget = budget or endless()
         self._instances: dict[str, int] = {"": 0}
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
@@ -108,6 +116,7 @@ class Decoder:
 
     def _columns(self, request: Any, refused: Mapping[str, int]) -> SpanColumns:
         rows = Rows(refused)
+        self._keys.look_again(self._budget.clock)
         for resource_spans in request.resource_spans:
             raw = resource_spans.resource
             sender, instance = self._resources.get(raw) or self._sender(raw)
@@ -206,11 +215,12 @@ class Decoder:
         known = shapes.get(key)
         if known is not None:
             return known
-        seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified)
+        look = Look(self._budget)
+        seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified, look)
         number = self.shapes.number(shape_of(seen, self._names))
-        if number >= 0 and outcomes.failed(seen):
-            number |= FAILED
-        self._keys.keep(shapes, key, number)
+        if number >= 0:
+            number |= (FAILED if outcomes.failed(seen) else 0) | (0 if look.whole else UNREAD)
+        self._keys.keep(shapes, key, number, lasting=look.lasting)
         return number
 
     def _special(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:
