@@ -5,9 +5,11 @@ bounded caches.
 """
 
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from threading import Lock
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
@@ -44,6 +46,7 @@ class ShapeBook:
         self.roles: list[Role] = []  #: by number
         self._numbers: dict[Shape, int] = {}
         self._seams = 0
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -53,16 +56,17 @@ class ShapeBook:
 
     def number(self, shape: Shape) -> int:
         """The number of a shape, new or known; NO_ROOM where it is new and there are too many, or of their seams."""
-        known = self._numbers.get(shape)
-        if known is not None:
-            return known
-        if len(self._shapes) >= self._most or self._seams + len(shape.seams) > _MAX_SEAMS:
-            return NO_ROOM
-        self._seams += len(shape.seams)
-        self._numbers[shape] = len(self._shapes)
-        self._shapes.append(shape)
-        self.roles.append(shape.role)
-        return len(self._shapes) - 1
+        with self._lock:
+            known = self._numbers.get(shape)
+            if known is not None:
+                return known
+            if len(self._shapes) >= self._most or self._seams + len(shape.seams) > _MAX_SEAMS:
+                return NO_ROOM
+            self._seams += len(shape.seams)
+            self._shapes.append(shape)
+            self.roles.append(shape.role)
+            self._numbers[shape] = len(self._shapes) - 1
+            return len(self._shapes) - 1
 
 
 class _Interned(dict[bytes, _T]):
@@ -82,7 +86,7 @@ class _Interned(dict[bytes, _T]):
 
 
 class Decoder:
-    """Decodes requests into columns, sharing one shape book."""
+    """Decodes requests into columns, sharing one shape book. Threads may share it: what is learnt twice is the same."""
 
     def __init__(
         self, names: c.Names | None = None, book: ShapeBook | None = None, budget: Budget | None = None
@@ -95,9 +99,10 @@ class Decoder:
         self._counts = _Interned(_count)
         self._senders: dict[c.Sender, dict[Any, int]] = {}
         self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
-        self._planned = 0
+        self._planned = itertools.count(1)
         self._keys = Keys(self._senders)
         self._budget = budget or endless()
+        self._learning = Lock()  #: of instances
         self._instances: dict[str, int] = {"": 0}
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
@@ -140,10 +145,11 @@ class Decoder:
         if name.startswith("unknown_service"):  # what SDKs write where nobody has told them
             name = c.text(get, c.DEPLOYMENT) or name
         instance = c.text(get, c.INSTANCE)
-        if len(self._resources) >= _MAX_SENDERS:
-            self._resources.clear()
-            self._instances = {"": 0}
-        number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
+        with self._learning:
+            if len(self._resources) >= _MAX_SENDERS:
+                self._resources.clear()
+                self._instances = {"": 0}
+            number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
         told = self._resources[raw] = ((name, c.text(get, c.VERSION), c.text(get, c.ENVIRONMENT)), number)
         return told
 
@@ -193,8 +199,8 @@ class Decoder:
         """What to read of spans with just these attributes; learnt once, bounded."""
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
-        self._planned += 1  # never a number twice: shapes are kept by it
-        plan = self._plans[kind, names] = _Plan.of(self._planned, kind, frozenset(names))
+        number = next(self._planned)  # never one twice: shapes are kept by it
+        plan = self._plans[kind, names] = _Plan.of(number, kind, frozenset(names))
         return plan
 
     def _number(

@@ -1,7 +1,9 @@
 """The time and the room that statements get: bounded, whatever is sent, and what is left out is counted."""
 
 import gc
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import sqlglot
 from agent.model.columns import SpanColumns
 from collectors.otlp import decode, keys, tables
 from collectors.otlp.budget import Budget, shared
-from collectors.otlp.decode import Decoder
+from collectors.otlp.decode import Decoder, ShapeBook
 from collectors.otlp.memo import Memo, digest
 from collectors.otlp.sql import read
 from tests.collectors.otlp.build import CLIENT, PRODUCER, body, sent, span
@@ -209,3 +211,33 @@ def test_tables_with_long_names_are_not_kept_by_name() -> None:
     columns = read_by.decode(body(sent("s", asks("SELECT a FROM " + "n" * 500))))
     assert seams_of(read_by, columns) == [[f"reads table:postgresql/d.{'n' * 500} -> service:s"]]
     assert tables._table.cache_info().currsize == before
+
+
+def test_two_threads_that_decode_at_once_find_what_one_finds() -> None:
+    requests = [
+        body(
+            *(
+                sent(
+                    f"s{(number + turn) % 5}",
+                    asks(f"SELECT a FROM t{(number * 3 + turn) % 40}"),
+                    asks(hard(400 + (number + turn) % 9)),
+                    span(PRODUCER, {"messaging.system": "kafka", "messaging.destination.name": f"q{turn}"}),
+                    service__instance__id=f"i{(number + turn) % 11}",
+                )
+                for turn in range(12)
+            )
+        )
+        for number in range(30)
+    ]
+    alone, both = Decoder(), Decoder(book=ShapeBook())
+    expected = [seams_of(alone, alone.decode(request)) for request in requests]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(both.decode, [*requests, *requests]))
+    finally:
+        sys.setswitchinterval(before)
+    assert [seams_of(both, columns) for columns in found] == [*expected, *expected]
+    assert len(both.shapes) == len(alone.shapes)
+    assert sorted(both._instances.values()) == sorted(alone._instances.values()) == list(range(len(alone._instances)))
