@@ -1,6 +1,7 @@
 """Shares of time: how much of it what senders make up may take, and what had to be left out for that."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,24 @@ class Budget:
         self._left = max(-self._most, self._left - seconds)
 
 
+_UNCOUNTED = threading.local()
+
+
+def cpu_seconds() -> float:
+    """CPU-seconds of this thread so far, but for what was not counted."""
+    return time.thread_time() - getattr(_UNCOUNTED, "seconds", 0.0)
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """What happens within is done once in a process's life, and no sender has to pay for it."""
+    started = time.thread_time()
+    try:
+        yield
+    finally:
+        _UNCOUNTED.seconds = getattr(_UNCOUNTED, "seconds", 0.0) + time.thread_time() - started
+
+
 def endless() -> Budget:
     """A budget that lasts: for who waits for the result, and nobody else does."""
     return Budget(most=math.inf)
@@ -57,8 +76,8 @@ class Look:
     @contextmanager
     def timed(self) -> Iterator[None]:
         """What happens within is paid from the budget, in CPU-seconds of this thread."""
-        started = time.thread_time()
+        started = cpu_seconds()
         try:
             yield
         finally:
-            self.budget.spend(time.thread_time() - started)
+            self.budget.spend(cpu_seconds() - started)

@@ -1,6 +1,7 @@
 """The time and the room that statements get: bounded, whatever is sent, and what is left out is counted."""
 
 import gc
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +93,24 @@ def test_no_more_is_owed_than_can_be_saved_up_however_long_it_was_idle_before() 
     assert budget.left() == 0.0
     now[0] += 0.25
     assert budget.left() == 0.5
+
+
+def test_no_statement_pays_for_the_loading_of_the_parser() -> None:
+    script = """
+import sys
+from collectors.otlp import budget
+from collectors.otlp.sql import BUDGET, read
+look = budget.Look(budget.Budget(most=100.0, clock=lambda: 0.0))
+with look.timed():
+    assert "sqlglot" not in sys.modules
+    read("WITH old AS (SELECT a FROM b) INSERT INTO c SELECT a FROM old", "postgresql")
+assert "sqlglot" in sys.modules
+loading = budget.time.thread_time() - budget.cpu_seconds()
+paid = 100.0 * (1.0 - look.budget.left())
+print(loading > 3 * paid, BUDGET.left() > 0.8, paid > 0.0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "True True True\n", done.stderr
 
 
 def test_the_same_flood_again_within_a_second_costs_no_look() -> None:
