@@ -15,6 +15,7 @@ from agent.model.declared import Declarations
 from agent.store.engine import StoreError
 from agent.store.store import Store, start_store
 from agent.web.status import Loss
+from collectors.otlp.budget import shared
 from collectors.otlp.receiver import Limits, Receiver
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def assemble(settings: Settings) -> Parts:
     store, damage = _store(settings)
     if damage:
         log.error("store damaged", extra={"fields": {"what": damage.splitlines()}})
-    spans = decoder(settings)
+    spans = decoder(settings, shared())
     memory = remember(settings, store, spans.shapes, now)
     limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
     receiver = Receiver(spans, memory.intake, limits)

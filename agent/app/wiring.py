@@ -17,6 +17,7 @@ from agent.engine.catalogue import discover
 from agent.engine.round import configured
 from agent.model.declared import Declarations
 from agent.model.rule import Rule
+from collectors.otlp.budget import Budget
 from collectors.otlp.conventions import Names
 from collectors.otlp.decode import Decoder
 
@@ -76,11 +77,11 @@ def catalogue() -> tuple[Rule, ...]:
     return discover(rules)
 
 
-def decoder(settings: Settings | None) -> Decoder:
-    """The decoder of traces, with the names that the configuration gives."""
+def decoder(settings: Settings | None, budget: Budget | None = None) -> Decoder:
+    """The decoder of traces, with the names that the configuration gives and the time there is for new statements."""
     if settings is None:
-        return Decoder()
-    return Decoder(Names(clusters=settings.cluster_names(), databases=settings.server_aliases()))
+        return Decoder(budget=budget)
+    return Decoder(Names(clusters=settings.cluster_names(), databases=settings.server_aliases()), budget=budget)
 
 
 def thresholds(settings: Settings | None) -> Mapping[str, Mapping[str, Any]]:

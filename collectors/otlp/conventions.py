@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agent.model.columns import Role, Shape
+from collectors.otlp.budget import Look
 from collectors.otlp.instruments import instrument_of
 from collectors.otlp.wire import Value
 
@@ -127,6 +128,7 @@ class Seen:
     name: str  #: the span's own name where attributes are missing, else empty
     get: Get
     identified: bool  #: it tells which message it is about
+    look: Look = field(default_factory=Look)
 
 
 def first(get: Get, names: tuple[str, ...]) -> Value:

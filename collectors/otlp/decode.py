@@ -5,9 +5,11 @@ bounded caches.
 """
 
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from threading import Lock
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
@@ -15,17 +17,20 @@ from google.protobuf.message import DecodeError
 from agent.model.columns import Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
 from collectors.otlp import json, outcomes
-from collectors.otlp.rows import FAILED, NO_ROOM, Identity, Rows
+from collectors.otlp.budget import Budget, Look, endless
+from collectors.otlp.keys import Keys, shortened
+from collectors.otlp.rows import FAILED, NO_ROOM, UNREAD, Identity, Rows
 from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
 from collectors.otlp.wire import Resource, Traces, Value, value_of
 
 _T = TypeVar("_T")
 _MAX_VALUES = 65_536
-_MAX_KEYS = 16_384  #: shapes by raw attributes, a sender
+_SHORT = 256  #: bytes; what is longer is a statement or an URL, which are kept with their shapes
 _MAX_SENDERS = 4_096
 _MAX_PLANS = 4_096
 _MAX_SHAPES = 100_000
+_MAX_SEAMS = 200_000  #: of all shapes together
 
 
 class MalformedError(ValueError):
@@ -40,6 +45,8 @@ class ShapeBook:
         self._shapes: list[Shape] = []
         self.roles: list[Role] = []  #: by number
         self._numbers: dict[Shape, int] = {}
+        self._seams = 0
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -48,16 +55,18 @@ class ShapeBook:
         return self._shapes[number]
 
     def number(self, shape: Shape) -> int:
-        """The number of a shape, new or known; NO_ROOM where it is new and there are too many."""
-        known = self._numbers.get(shape)
-        if known is not None:
-            return known
-        if len(self._shapes) >= self._most:
-            return NO_ROOM
-        self._numbers[shape] = len(self._shapes)
-        self._shapes.append(shape)
-        self.roles.append(shape.role)
-        return len(self._shapes) - 1
+        """The number of a shape, new or known; NO_ROOM where it is new and there are too many, or of their seams."""
+        with self._lock:
+            known = self._numbers.get(shape)
+            if known is not None:
+                return known
+            if len(self._shapes) >= self._most or self._seams + len(shape.seams) > _MAX_SEAMS:
+                return NO_ROOM
+            self._seams += len(shape.seams)
+            self._shapes.append(shape)
+            self.roles.append(shape.role)
+            self._numbers[shape] = len(self._shapes) - 1
+            return len(self._shapes) - 1
 
 
 class _Interned(dict[bytes, _T]):
@@ -71,23 +80,29 @@ class _Interned(dict[bytes, _T]):
         if len(self) >= _MAX_VALUES:
             self.clear()
         made = self._make(_value(raw))
-        if len(raw) <= 4096:
+        if len(raw) <= _SHORT:
             self[raw] = made
         return made
 
 
 class Decoder:
-    """Decodes requests into columns, sharing one shape book."""
+    """Decodes requests into columns, sharing one shape book. Threads may share it: what is learnt twice is the same."""
 
-    def __init__(self, names: c.Names | None = None, book: ShapeBook | None = None) -> None:
+    def __init__(
+        self, names: c.Names | None = None, book: ShapeBook | None = None, budget: Budget | None = None
+    ) -> None:
+        """Start knowing nothing; `budget` is the time for new statements, where others wait meanwhile."""
         self.shapes = ShapeBook() if book is None else book
         self._names = names or c.Names()
         self._values: _Interned[Value] = _Interned(lambda value: value)
         self._partitions = _Interned(lambda value: _bounded(value, 2**31 - 1))
         self._counts = _Interned(_count)
-        self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
-        self._planned = 0
         self._senders: dict[c.Sender, dict[Any, int]] = {}
+        self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
+        self._planned = itertools.count(1)
+        self._keys = Keys(self._senders)
+        self._budget = budget or endless()
+        self._learning = Lock()  #: of instances
         self._instances: dict[str, int] = {"": 0}
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
@@ -106,6 +121,7 @@ class Decoder:
 
     def _columns(self, request: Any, refused: Mapping[str, int]) -> SpanColumns:
         rows = Rows(refused)
+        self._keys.look_again(self._budget.clock)
         for resource_spans in request.resource_spans:
             raw = resource_spans.resource
             sender, instance = self._resources.get(raw) or self._sender(raw)
@@ -129,10 +145,11 @@ class Decoder:
         if name.startswith("unknown_service"):  # what SDKs write where nobody has told them
             name = c.text(get, c.DEPLOYMENT) or name
         instance = c.text(get, c.INSTANCE)
-        if len(self._resources) >= _MAX_SENDERS:
-            self._resources.clear()
-            self._instances = {"": 0}
-        number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
+        with self._learning:
+            if len(self._resources) >= _MAX_SENDERS:
+                self._resources.clear()
+                self._instances = {"": 0}
+            number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
         told = self._resources[raw] = ((name, c.text(get, c.VERSION), c.text(get, c.ENVIRONMENT)), number)
         return told
 
@@ -182,8 +199,8 @@ class Decoder:
         """What to read of spans with just these attributes; learnt once, bounded."""
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
-        self._planned += 1  # never a number twice: shapes are kept by it
-        plan = self._plans[kind, names] = _Plan.of(self._planned, kind, frozenset(names))
+        number = next(self._planned)  # never one twice: shapes are kept by it
+        plan = self._plans[kind, names] = _Plan.of(number, kind, frozenset(names))
         return plan
 
     def _number(
@@ -200,13 +217,16 @@ class Decoder:
             raw = attributes.get(name)
             return None if raw is None else self._values[raw]
 
-        seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified)
+        key = shortened(key)
+        known = shapes.get(key)
+        if known is not None:
+            return known
+        look = Look(self._budget)
+        seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified, look)
         number = self.shapes.number(shape_of(seen, self._names))
-        if number >= 0 and outcomes.failed(seen):
-            number |= FAILED
-        if len(shapes) >= _MAX_KEYS:
-            shapes.clear()
-        shapes[key] = number
+        if number >= 0:
+            number |= (FAILED if outcomes.failed(seen) else 0) | (0 if look.whole else UNREAD)
+        self._keys.keep(shapes, key, number, lasting=look.lasting)
         return number
 
     def _special(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:

@@ -19,6 +19,8 @@ _ORACLE_Q = _AFRESH + (
 )
 _PARAMETER = r"\$\d+|%\(\w+\)s|%s|(?<![:\w]):\w+|@@?\w+"  # of PostgreSQL, DBAPI, named, T-SQL
 _NUMBER = r"\b0[xX][0-9a-fA-F]+\b|\b0[bB][01]+\b|\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b"
+#: what any of these begins with, looked at first: where it is something else, none of them is tried
+_BEGINS = r"""(?=[-/#`"'\[$%:@]|\b\d|[eEnNbBxXrRuUqQ][nNbBxXrRqQ&]?')"""
 _LIST = re.compile(r"\(\s*\?(?:\s*,\s*\?)+\s*\)")
 _ROWS = re.compile(r"(VALUES\s*\(\?\))(?:\s*,\s*\(\?\))+", re.IGNORECASE)
 
@@ -54,7 +56,7 @@ def _pattern(system: System) -> re.Pattern[str]:
         _PARAMETER,
         _NUMBER,
     ]
-    return re.compile(rf"(?P<gap>{gap})|(?P<name>{'|'.join(names)})|{'|'.join(values)}", re.DOTALL)
+    return re.compile(rf"{_BEGINS}(?:(?P<gap>{gap})|(?P<name>{'|'.join(names)})|{'|'.join(values)})", re.DOTALL)
 
 
 def _string(quote: str, escapes: str) -> str:

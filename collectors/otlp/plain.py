@@ -18,7 +18,7 @@ _UPDATE = re.compile(
 )
 _DELETE = re.compile(rf"DELETE FROM {_TABLE}(?P<rest>(?: WHERE (?:[^()]|\(\?\))*)?)", re.IGNORECASE)
 _SELECT = re.compile(
-    rf"SELECT (?P<columns>[\w.*, ]+?) FROM {_TABLE}(?P<rest>(?: (?:WHERE|ORDER BY|LIMIT) (?:[^()]|\(\?\))*)?)",
+    rf"SELECT (?>(?P<columns>[\w.*, ]+?) FROM ){_TABLE}(?P<rest>(?: (?:WHERE|ORDER BY|LIMIT) (?:[^()]|\(\?\))*)?)",
     re.IGNORECASE,
 )
 #: words behind which another table, or a write, may stand

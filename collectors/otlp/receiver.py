@@ -3,16 +3,19 @@
 Status bodies, partial success and retryable codes follow the OTLP 1.9 specification.
 """
 
+import asyncio
 import logging
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
 
 from agent.model.columns import SpanColumns
+from collectors.otlp.aside import Aside
 from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
 from collectors.otlp.wire import put_varint
@@ -26,6 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 REJECTED = ("bad id", "bad time", "bad value")  #: why spans are dropped by the sender's fault
 _INFLATE_STEP = 1 << 20
+_AT_ONCE = 512 << 10  #: bytes of a body, inflated, that is decoded on the event loop; an exporter's batch is smaller
 _OTHER_SIGNALS = {"/v1/metrics": "metrics", "/v1/logs": "logs", "/v1development/profiles": "profiles"}
 
 
@@ -75,6 +79,7 @@ class Receiver:
 
     def __init__(self, decoder: Decoder, sink: Sink, limits: Limits | None = None) -> None:
         self._decoder, self._sink, self._limits = decoder, sink, limits or Limits()
+        self._aside = Aside()
         self.counters = ReceiverCounters()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,10 +134,8 @@ class Receiver:
         size = int(headers.get("content-length") or self._limits.body)
         self._sink.hold(size)
         try:
-            body = await _read(receive, self._limits.body)
-            if headers.get("content-encoding", "").strip().lower() == "gzip":
-                body = inflate(body, self._limits.inflated)
-            columns = self._decode(kind, body)
+            zipped = headers.get("content-encoding", "").strip().lower() == "gzip"
+            columns = await self._columns(kind, await _read(receive, self._limits.body), zipped=zipped)
             outcome = await self._sink.submit(columns)
         finally:
             self._sink.release(size)
@@ -143,6 +146,19 @@ class Receiver:
             self.counters.dropped.update(columns.dropped)
             self.counters.senders[headers.get("user-agent", "unknown")[:80]] += 1
         return _answer(kind, columns)
+
+    async def _columns(self, kind: str, body: bytes, *, zipped: bool) -> SpanColumns:
+        """Decode here what is small, which is the quickest; what is large is decoded aside, and others are answered."""
+        small = _inflated_at_once(body, min(_AT_ONCE, self._limits.inflated)) if zipped else body
+        if small is not None and len(small) <= _AT_ONCE:
+            return self._decode(kind, small)
+        try:
+            return await self._aside.do(partial(self._decode_large, kind, body, zipped=zipped))
+        except asyncio.CancelledError as stopped:  # the agent stops, and does not wait for it
+            raise _RefusedError(*_BUSY["stopping"]) from stopped
+
+    def _decode_large(self, kind: str, body: bytes, *, zipped: bool) -> SpanColumns:
+        return self._decode(kind, inflate(body, self._limits.inflated) if zipped else body)
 
     def _decode(self, kind: str, body: bytes) -> SpanColumns:
         try:
@@ -174,6 +190,16 @@ async def _read(receive: Receive, limit: int) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+def _inflated_at_once(body: bytes, limit: int) -> bytes | None:
+    """A gzip body of at most `limit` bytes, inflated; None where it is more. Refuse what is no gzip."""
+    try:
+        return inflate(body, limit)
+    except _RefusedError as refusal:
+        if refusal.status == 413:
+            return None
+        raise
 
 
 def inflate(body: bytes, limit: int) -> bytes:

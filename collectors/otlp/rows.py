@@ -16,6 +16,7 @@ _MAX_LINKS = 256  #: per span; a batch of more is counted by its first ones
 DROPPED = -1  #: instead of a shape's number
 NO_ROOM = -2  #: the same, for want of a number
 FAILED = 1 << 30  #: added to the number of a shape whose attributes say that the span failed
+UNREAD = 1 << 29  #: added to the number of a shape whose statement was not read, or not all of it
 
 #: columns about messages, in the order of `Identity`: what stands for none, and the type
 _MESSAGE = {
@@ -93,8 +94,9 @@ class Rows:
         end = np.where(end == 0, start, end)
         flag = np.fromiter(flags, np.int64, size)
         self._leave_out("bad time", ~possible, kept)
+        self._count("statement limit", int((kept & (codes & UNREAD != 0)).sum()))
         found = SpanColumns(
-            shape=(codes & ~FAILED).astype(np.int32),
+            shape=(codes & ~(FAILED | UNREAD)).astype(np.int32),
             trace_hi=ids[:, 0].copy(),
             trace_lo=ids[:, 1].copy(),
             span=span,

@@ -19,7 +19,8 @@ def shape_of(seen: c.Seen, names: c.Names) -> Shape:
     if seen.family == "messaging":
         return message_shape(seen, names)
     if seen.family == "db":
-        return table_shape(seen, names)
+        with seen.look.timed():
+            return table_shape(seen, names)
     if seen.family in ("http", "rpc", "peer"):
         return _serve(seen) if seen.kind == c.SPAN_SERVER else _call(seen)
     if seen.kind == c.SPAN_CONSUMER:  # an attribute-less poll: it tells that the service consumes, and no more

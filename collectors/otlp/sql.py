@@ -6,14 +6,16 @@ value, and a hostile text is cut before a parser sees it.
 
 import logging
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
+from collectors.otlp.budget import Budget, SpentError, cpu_seconds, uncounted
 from collectors.otlp.databases import System, system_of
 from collectors.otlp.literals import normalise
+from collectors.otlp.memo import Memo, digest
 from collectors.otlp.plain import plain
 
 # The parser logs the statements that it does not understand, and ours may hold what nobody may read.
@@ -23,11 +25,12 @@ _MAX_PARSED = 8_192  #: characters; the parser takes some milliseconds for a tho
 _MAX_DEPTH = 64
 _MAX_CALLS = 6  #: one in another; the parser takes `date(date(...` twice or more at each level, trying types first
 _MAX_STATEMENTS = 32
+_MAX_TABLES = 64  #: of one text; no query of MySQL joins more than 61
 _MAKES_TABLES = ("tsql", "postgres", "redshift")  #: dialects in which SELECT INTO fills a table, not a variable
 _BRACKET = re.compile(
     r"(?P<call>\b(?!(?:IN|AND|OR|NOT|FROM|JOIN|AS|ON|EXISTS|WHERE|SELECT|VALUES)\b)\w+\s*)?[(\[]|[)\]]", re.IGNORECASE
 )
-_PIECE = re.compile(r'"[^"]*"|`[^`]*`|\[[^\]]*\]|(;)')
+_PIECE = re.compile(r'"[^"]*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|(;)')
 _NAME = r"(?:[`\"\[]?[\w$]+[`\"\]]?\.){0,2}[`\"\[]?[\w$]+[`\"\]]?"
 _LEXED = re.compile(
     rf"^\s*(?:WITH\b.*?\)\s*)?(?P<verb>INSERT|UPDATE|DELETE|MERGE|REPLACE|UPSERT|SELECT)\b"
@@ -57,47 +60,50 @@ class Access:
         return self.verb != "SELECT"
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text says of tables."""
+
+    found: tuple[Access, ...]
+    whole: bool = True  #: it names no more tables than are kept
+    lasting: bool = True  #: there was time to read it as well as can be
+
+
 def accesses(text: str, system: str) -> tuple[Access, ...]:
     """Tables that a statement reads and writes; nothing for DDL, SET, connect, or what cannot be read."""
+    return read(text, system).found
+
+
+def read(text: str, system: str, *, quick: bool = False) -> Reading:
+    """The same, at most 64 of them, with how far it is to be trusted; `quick` is by its words, and by no parser."""
     bare = normalise(text, system)
     try:
-        return _accesses(bare, system)
+        return _cut(_known(bare, system, quick=quick))
     except SpentError:
-        return _joined(bare, system_of(system), simple=True)
+        return _cut(_joined(bare, system_of(system), simple=True), lasting=False)
 
 
-class SpentError(Exception):
-    """The parser has had its share of the time; what raises is not cached, so that a later look parses."""
-
-
-class Budget:
-    """At most a quarter of the time goes into new statements, however many a sender makes up."""
-
-    def __init__(self, share: float = 0.25, most: float = 0.5, clock: Callable[[], float] = time.monotonic) -> None:
-        self._share, self._most, self._clock = share, most, clock
-        self._left, self._at = most, clock()
-
-    def take(self) -> None:
-        """Raise SpentError where nothing is left."""
-        now = self._clock()
-        self._left, self._at = min(self._most, self._left + self._share * (now - self._at)), now
-        if self._left <= 0:
-            raise SpentError
-
-    def spend(self, seconds: float) -> None:
-        """Time that the parser took."""
-        self._left -= seconds
+def _cut(found: tuple[Access, ...], *, lasting: bool = True) -> Reading:
+    return Reading(found[:_MAX_TABLES], len(found) <= _MAX_TABLES, lasting)
 
 
 BUDGET = Budget()
+_MEMO: Memo[tuple[Access, ...]] = Memo(4 << 20)  #: characters of names, and as much as 250 an entry or a table
 
 
-@lru_cache(maxsize=4096)
-def _accesses(text: str, system: str) -> tuple[Access, ...]:
+def _known(text: str, system: str, *, quick: bool) -> tuple[Access, ...]:
+    """What a normalised text says, from memory or read; raise SpentError where there is no time for that."""
+    key = digest(system, text)
+    found = _MEMO.get(key)
+    if found is not None:
+        return found
+    if quick:
+        raise SpentError
     BUDGET.take()
-    started = time.perf_counter()
+    started = cpu_seconds()
     found = _joined(text, system_of(system), simple=len(text) > _MAX_PARSED or _too_deep(text))
-    BUDGET.spend(time.perf_counter() - started)
+    BUDGET.spend(cpu_seconds() - started)
+    _MEMO.keep(key, found, 250 + sum(250 + len(access.table) for access in found))
     return found
 
 
@@ -108,14 +114,16 @@ def _joined(text: str, known: System, *, simple: bool) -> tuple[Access, ...]:
             key = (access.table, access.verb)
             safe = access.guarded and (key not in found or found[key].guarded)
             found[key] = Access(access.table, access.verb, safe)
-    return tuple(found.values())
+        if len(found) > _MAX_TABLES:
+            break
+    return tuple(found.values())[: _MAX_TABLES + 1]
 
 
 def _statements(text: str) -> list[str]:
     """The statements of a text, each by itself: what guards one guards no other."""
     if ";" not in text:
         return [text]
-    ends = [match.start() for match in _PIECE.finditer(text) if match[1]][: _MAX_STATEMENTS - 1]
+    ends = list(islice((match.start() for match in _PIECE.finditer(text) if match[1]), _MAX_STATEMENTS - 1))
     pieces = [text[start + 1 : end] for start, end in zip([-1, *ends], [*ends, len(text)], strict=True)]
     return [piece for piece in pieces if piece.strip()]
 
@@ -142,7 +150,17 @@ def _read(statement: str, system: System) -> tuple[Access, ...]:
     return (Access(table, verb, verb in system.repeatable if verb == "DELETE" else guarded),)
 
 
+@lru_cache(maxsize=64)
+def _loaded(dialect: str) -> None:
+    """Load the parser and a dialect, which takes a tenth of a second and more."""
+    with uncounted():
+        import sqlglot
+
+        sqlglot.tokenize("SELECT 1", read=dialect)
+
+
 def _parsed(statement: str, system: System) -> tuple[Access, ...]:
+    _loaded(system.dialect)
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -226,6 +244,16 @@ def _lexed(statement: str, system: System) -> tuple[Access, ...]:
         guarded = verb in system.repeatable or bool(_GUARD.search(statement))
         return (Access(match["table"], verb, guarded),) if match["table"] else ()
     into = _INTO.finditer(statement) if system.dialect in _MAKES_TABLES else ()
-    made = [Access(found["table"], "INSERT", guarded=False) for found in into]
-    names = dict.fromkeys(found["table"] for found in _FROM.finditer(statement))
+    made = [Access(name, "INSERT", guarded=False) for name in _some(found["table"] for found in into)]
+    names = _some(found["table"] for found in _FROM.finditer(statement))
     return (*made, *(Access(name, "SELECT", guarded=True) for name in names))
+
+
+def _some(names: Iterator[str]) -> dict[str, None]:
+    """Each name once; no more are looked for when there are too many."""
+    found: dict[str, None] = {}
+    for name in names:
+        found[name] = None
+        if len(found) > _MAX_TABLES:
+            break
+    return found

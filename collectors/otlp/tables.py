@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from agent.model import seam
 from agent.model.columns import Instrument, Role, Shape
 from collectors.otlp import conventions as c
+from collectors.otlp.budget import Look
 from collectors.otlp.databases import System, system_of
-from collectors.otlp.sql import accesses
+from collectors.otlp.sql import read
 
 
 def table_shape(seen: c.Seen, names: c.Names) -> Shape:
@@ -20,7 +22,8 @@ def table_shape(seen: c.Seen, names: c.Names) -> Shape:
     seams: list[seam.SeamKey] = []
     effects: list[tuple[str, bool]] = []
     for name, verb, guarded in _touched(seen, system):
-        table = seam.table(system.name, database, name, alias)
+        make = _table if len(database) + len(name) <= _SHORT else seam.table
+        table = make(system.name, database, name, alias)
         if verb in system.reads:
             seams.append(seam.reads(table, me))
         elif verb in system.writes:
@@ -37,6 +40,10 @@ def table_shape(seen: c.Seen, names: c.Names) -> Shape:
     )
 
 
+_SHORT = 256  #: characters of a database's and a table's name
+_table = lru_cache(maxsize=4096)(seam.table)  #: what many statements name is one object
+
+
 def _server(get: c.Get, system: System) -> str:
     """`host:port` of a server, in small letters, with the system's own port where none is told."""
     host, port = c.text(get, c.HOST).strip().lower().rstrip("."), c.text(get, c.PORT)
@@ -50,7 +57,7 @@ def _touched(seen: c.Seen, system: System) -> list[tuple[str, str, bool]]:
     """Tables with the verb, and whether doing it twice changes nothing."""
     statement = c.text(seen.get, c.DB_TEXT) if system.speaks_sql else ""
     if statement:
-        found = [(access.table, access.verb, access.guarded) for access in accesses(statement, system.name)]
+        found = _told(seen.look, statement, system)
         if found:
             return found
     summary = c.text(seen.get, c.DB_SUMMARY).split()
@@ -58,6 +65,20 @@ def _touched(seen: c.Seen, system: System) -> list[tuple[str, str, bool]]:
     verb = next(iter((c.text(seen.get, c.DB_VERB) or seen.name).split() or summary), "").upper()
     pairs = [(table, verb)] if table else _summarised(summary, system)
     return [(name, verb, verb in system.repeatable) for name, verb in pairs if verb]
+
+
+_IN_HASTE = 0.5  #: where less than this part of the budget is left, new statements are read by their words only
+
+
+def _told(look: Look, statement: str, system: System) -> list[tuple[str, str, bool]]:
+    """What a statement tells; nothing where there is no time for it. The look says what was left out."""
+    left = look.budget.left()
+    if left <= 0:
+        look.whole = look.lasting = False
+        return []
+    told = read(statement, system.name, quick=left < _IN_HASTE)
+    look.whole, look.lasting = told.whole, told.lasting
+    return [(access.table, access.verb, access.guarded) for access in told.found]
 
 
 def _summarised(words: list[str], system: System) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,57 @@ def test_ctrl_c_stops_it_cleanly_and_the_store_has_everything(agent: Running) ->
     agent.process = agent.start()
     wait(lambda: agent.total() > 0, agent.process)
     assert agent.json("/api/v1/collectors")["collectors"][0]["state"] == "waiting"
+
+
+def flood(first: int) -> bytes:
+    """A request of 14 MB: 900 spans, and in each a statement of 15 KB that no other has."""
+    joins = " ".join(f"JOIN b{number} ON b{number}.x = t.y" for number in range(590))
+    spans = [
+        {
+            "traceId": f"{first + number:032x}",
+            "spanId": f"{first + number:016x}",
+            "kind": 3,
+            "startTimeUnixNano": str(time.time_ns() - 30_000_000_000),
+            "endTimeUnixNano": str(time.time_ns() - 30_000_000_000),
+            "attributes": [
+                {"key": "db.system.name", "value": {"stringValue": "postgresql"}},
+                {"key": "db.query.text", "value": {"stringValue": f"SELECT a FROM t{first + number} t {joins}"}},
+            ],
+        }
+        for number in range(900)
+    ]
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+
+
+def test_a_large_request_of_hostile_statements_keeps_nobody_waiting_and_no_stop(agent: Running) -> None:
+    url = f"http://127.0.0.1:{agent.otlp}/v1/traces"
+
+    def push(body: bytes) -> int:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
+
+    with ThreadPoolExecutor(1) as pool:
+        large, looks = pool.submit(push, flood(1_000)), 0
+        while not large.done():
+            assert agent.get("/healthz")
+            looks += 1
+        assert large.result() == 200
+        assert looks > 10, "a page that waits for the request is seen once or twice"
+        assert 'seamwatch_dropped_total{reason="statement limit",source="otlp"} 900.0' in agent.get("/metrics")
+        agent.replay("py-healthy")
+        large = pool.submit(push, flood(2_000))
+        time.sleep(0.3)
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.process.wait(timeout=15) == 0
+        assert large.result() in (200, 503)
+    agent.process = agent.start()
+    wait(lambda: agent.total() > 0, agent.process)
+    consumed = [s for s in agent.json("/api/v1/seams") if s["kind"] == "consumes"]
+    assert [seam["day"]["count"] for seam in consumed] == [8, 8]
 
 
 def test_a_second_agent_in_the_same_folder_is_refused(agent: Running) -> None:

@@ -1,11 +1,13 @@
 """OTLP/JSON: one bad span is dropped and counted; only what is no request at all is refused."""
 
+import gc
 import json
 from typing import Any
 
 import pytest
 
 from agent.model.columns import SpanColumns
+from collectors.otlp import json as own_json
 from collectors.otlp.decode import Decoder
 from collectors.otlp.json import JsonError
 
@@ -121,3 +123,22 @@ def test_json_that_is_no_request_is_refused(wrong: Any) -> None:
 def test_an_empty_request_is_taken() -> None:
     for nothing in ({}, {"resourceSpans": None}, {"resourceSpans": [{"scopeSpans": [{"scope": None, "spans": []}]}]}):
         assert len(Decoder().decode_json(json.dumps(nothing).encode())) == 0
+
+
+def test_no_garbage_is_searched_for_while_a_document_is_read_and_afterwards_all_is_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searches: list[bool] = []
+    one = own_json._span
+    monkeypatch.setattr(own_json, "_span", lambda *given: searches.append(gc.isenabled()) or one(*given))
+    assert len(read(GOOD, GOOD)) == 2
+    assert (searches, gc.isenabled()) == ([False, False], True)
+    with pytest.raises(JsonError):
+        own_json.parse(b"{")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        assert len(read(GOOD)) == 1
+        assert not gc.isenabled(), "who has switched it off finds it off"
+    finally:
+        gc.enable()

@@ -1,15 +1,19 @@
 """Statements: no literal gets out, whatever the quotes, and each statement's tables and guards are its own."""
 
 import logging
+import re
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collectors.otlp import literals
 from collectors.otlp.databases import system_of
 from collectors.otlp.literals import normalise
-from collectors.otlp.sql import BUDGET, Budget, SpentError, accesses
+from collectors.otlp.plain import plain
+from collectors.otlp.sql import BUDGET, Budget, SpentError, _statements, accesses
 
 SECRET = "s3cret"
 
@@ -98,6 +102,40 @@ def test_a_hostile_statement_takes_no_longer_than_a_long_one() -> None:
         started = time.process_time()
         accesses("INSERT INTO t VALUES (" + piece * 16_384, "oracle")
         assert time.process_time() - started < 1.5, piece
+
+
+def _cost(read: Callable[[str], object], text: str) -> float:
+    """CPU-seconds of one reading, the least of five."""
+    found = []
+    for _ in range(5):
+        started = time.process_time()
+        read(text)
+        found.append(time.process_time() - started)
+    return min(found)
+
+
+@pytest.mark.parametrize(
+    ("read", "head", "piece"),
+    [(plain, "SELECT a", " FROM b WHERE a"), (_statements, ";", "["), (_statements, ";", '"`[')],
+    ids=["froms", "brackets", "quotes"],
+)
+def test_a_text_four_times_as_long_takes_about_four_times_as_long(
+    read: Callable[[str], object], head: str, piece: str
+) -> None:
+    times = 16_000 // len(piece)
+    assert _cost(read, head + piece * times + "(") < 10 * _cost(read, head + piece * (times // 4) + "(") + 0.002
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text(alphabet="'\"`[]$q\\-/*#;( )x0,\nEeNnBbRrUu&%:@s1.\u0663a", max_size=60),
+    st.sampled_from(["postgresql", "mysql", "oracle", "mssql", "bigquery", ""]),
+)
+def test_what_is_looked_at_first_hides_no_literal(jumble: str, system: str) -> None:
+    pattern = literals._pattern(system_of(system))
+    every = re.compile(pattern.pattern.removeprefix(literals._BEGINS), re.DOTALL)
+    assert every.pattern != pattern.pattern
+    assert pattern.sub(literals._instead, jumble) == every.sub(literals._instead, jumble)
 
 
 @pytest.mark.parametrize("call", ["date(", "DECIMAL (", "struct(", "enum(", "array[", "f(date((", "IN (varchar("])
