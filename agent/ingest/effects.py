@@ -183,7 +183,7 @@ class Effects:
             turns = (columns.instance[spans[here]], offsets[here], columns.end[spans[here]])
             partitions.follow(number, zip(*(part.tolist() for part in turns), strict=True))
             self._wanted(columns, rows, data, known[here], number)
-        traces = np.stack([columns.trace_hi[spans], columns.trace_lo[spans], columns.span[spans]], axis=1)
+        traces = np.stack([columns.trace_hi[spans], columns.trace_lo[spans]], axis=1)
         partitions.keep(numbers, offsets, traces, columns.end[spans])
 
     def _repeat(self, columns: SpanColumns, row: int, delivery: I64, number: int) -> None:

@@ -42,7 +42,7 @@ class Partitions:
         self._places: list[Place] = []
         self.instance, self.highest = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._offsets, self._ends = np.zeros((0, RECENT), np.int64), np.zeros((0, RECENT), np.int64)
-        self._traces: U64 = np.zeros((0, RECENT, 3), np.uint64)
+        self._traces: U64 = np.zeros((0, RECENT, 2), np.uint64)
         self.refused = 0  #: deliveries of partitions over the bound
         self.handovers: list[Handover] = []
         self._waiting: dict[int, list[Handover]] = {}
@@ -68,14 +68,14 @@ class Partitions:
         self.highest = np.concatenate([self.highest, np.full(more, -1, np.int64)])
         self._offsets = np.concatenate([self._offsets, np.full((more, RECENT), -1, np.int64)])
         self._ends = np.concatenate([self._ends, np.zeros((more, RECENT), np.int64)])
-        self._traces = np.concatenate([self._traces, np.zeros((more, RECENT, 3), np.uint64)])
+        self._traces = np.concatenate([self._traces, np.zeros((more, RECENT, 2), np.uint64)])
 
     def earlier(self, number: int, offset: int) -> tuple[str, int] | None:
         """Trace and end (ns) of the kept delivery of an offset."""
         at = offset % RECENT
         if self._offsets[number, at] != offset:
             return None
-        hi, lo, _ = self._traces[number, at].tolist()
+        hi, lo = self._traces[number, at].tolist()
         return f"{hi:016x}{lo:016x}", int(self._ends[number, at])
 
     def latest(self, place: Place) -> tuple[int, int]:

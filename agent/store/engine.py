@@ -40,7 +40,8 @@ class Database:
             # A process stopped in the middle of a transaction must not hold the lock of all others for ever.
             limits = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=60s"
             options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10, "options": limits}}
-        self.engine: Engine = create_engine(parsed, **options)
+        # The connection used last is used next: the others keep no pages in memory while one will do.
+        self.engine: Engine = create_engine(parsed, pool_use_lifo=True, **options)
         self._lock = threading.RLock()
         if self.sqlite:
             event.listen(self.engine, "connect", _pragmas)

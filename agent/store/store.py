@@ -85,7 +85,7 @@ class Store(Judgements):
         self._recording = threading.Lock()
         self._seams: dict[Key, int] = {}
         self._names = names.Known(self._aliases)
-        self._attributes: dict[int, tuple[int, Mapping[str, str]]] = {}
+        self._attributes: dict[int, Mapping[str, str]] = {}  #: by the hash of their text: seams share them
         self._told = settings.Told()
         self._measures = measures.Measures()
         self._sighted: set[tuple[Key, tuple[tuple[str, str], ...]]] = set()
@@ -206,12 +206,12 @@ class Store(Judgements):
             keys = self._names.keys(connection)
             rows = connection.execute(query).all()
         found: dict[Key, SeamRow] = {}
-        before, told = self._attributes, {}
+        before, told = self._attributes, dict[int, Mapping[str, str]]()
         for number, first, last, text in rows:
             key = keys[number]
-            held, mark = before.get(number), hash(text)
-            told[number] = held if held is not None and held[0] == mark else (mark, _attributes(text))
-            one = SeamRow(key, first, last, told[number][1], (number,))
+            mark = hash(text)
+            attributes = told.get(mark) or told.setdefault(mark, before.get(mark) or _attributes(text))
+            one = SeamRow(key, first, last, attributes, (number,))
             found[key] = _joined(found[key], one) if key in found else one
         if kinds is None:
             self._attributes = told  # replaced whole: several threads read it

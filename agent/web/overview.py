@@ -40,13 +40,13 @@ class SeamView:
     row: SeamRow
     key: SeamKey
     name: str
-    text: str  #: its key, as text
     values: tuple[int, ...]
     paradigm: str
     mark: str  #: page | fix | tidy | good | blind
     findings: tuple[FindingView, ...]
     meets: int
     blind: int
+    subjects: tuple[SubjectRef, ...]  #: that its marks come from
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Overview:
     @cached_property
     def ranked(self) -> tuple[SeamView, ...]:
         """Seams, the most urgent first, then by name."""
-        return tuple(sorted(self.seams, key=lambda view: (URGENT[view.mark], view.name, view.text)))
+        return tuple(sorted(self.seams, key=lambda view: (URGENT[view.mark], view.name, view.row.id)))
 
     @cached_property
     def by_number(self) -> Mapping[int, SeamView]:
@@ -91,7 +91,7 @@ class Overview:
         """The first seam of each subject that its marks come from."""
         found: dict[SubjectRef, SeamView] = {}
         for view in self.seams:
-            for subject in (*subjects_of(view.key), *(one.finding.subject for one in view.findings)):
+            for subject in (*view.subjects, *(one.finding.subject for one in view.findings)):
                 found.setdefault(subject, view)
         return found
 
@@ -102,7 +102,6 @@ class _Fixed:
 
     subjects: tuple[SubjectRef, ...]
     name: str
-    text: str
     paradigm: str
     table: str
 
@@ -198,7 +197,7 @@ class Overviews:
             ends = (end for end in (key.source, key.target) if end.kind == "table")
             table = next((end.name for end in ends), "")
             subjects = tuple(held.get(subject, subject) for subject in subjects_of(key))
-            fixed = self._fixed[key] = _Fixed(subjects, seam_name(key), str(key), key.paradigm or "batch", table)
+            fixed = self._fixed[key] = _Fixed(subjects, seam_name(key), key.paradigm or "batch", table)
         subjects = fixed.subjects
         if fixed.table and fixed.table in tables:
             subjects = (*subjects, *(one for one in tables[fixed.table] if _is_at(one, row.attributes)))
@@ -206,7 +205,7 @@ class Overviews:
         told = [one for subject in subjects if (one := judged.get(subject))]
         meets, blind = sum(one.meets for one in told), sum(one.blind for one in told)
         mark = _loudest(mine) or ("good" if meets and not blind else "blind")
-        return SeamView(row, key, fixed.name, fixed.text, values, fixed.paradigm, mark, tuple(mine), meets, blind)
+        return SeamView(row, key, fixed.name, values, fixed.paradigm, mark, tuple(mine), meets, blind, subjects)
 
 
 def _elsewhere(key: SeamKey, values: tuple[int, ...]) -> bool:

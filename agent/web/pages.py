@@ -226,7 +226,7 @@ def chosen_seams(o: Overview, text: str = "", paradigm: str = "", state: str = "
 
 def _matches(view: SeamView, text: str, paradigm: str, state: str) -> bool:
     wanted = text.strip().lower()
-    if wanted and wanted not in f"{view.text} {view.name}".lower():
+    if wanted and wanted not in f"{view.key} {view.name}".lower():
         return False
     return (not paradigm or view.paradigm == paradigm) and (not state or view.mark == state)
 

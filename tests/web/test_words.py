@@ -81,7 +81,7 @@ def test_a_lower_bound_is_nearer_the_smaller_it_gets() -> None:
 
 def seam(mark: str, key: SeamKey = READS) -> SeamView:
     stored = SeamRow(key, NOW - timedelta(days=3), NOW, {}, (7,))
-    return SeamView(stored, key, "orders → billing", str(key), (), "event", mark, (), 0, 1)
+    return SeamView(stored, key, "orders → billing", (), "event", mark, (), 0, 1, ())
 
 
 def overview(*seams: SeamView, findings: tuple[FindingView, ...] = ()) -> Overview:
