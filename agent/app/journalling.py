@@ -55,6 +55,7 @@ class Memory:
         """Give the store what it lacks; how many windows. A flush that failed is tried again as it was."""
         if self.pending is None:
             await self.intake.quiet()
+            self.intake.age()
             if self.journal.sequence == self.flushed:
                 if self.intake.forgotten < self.flushed:
                     await self._drop()

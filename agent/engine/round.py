@@ -75,17 +75,20 @@ class Rounds:
         by_type: dict[type, list[Rule]] = {}
         for rule in self._rules:
             by_type.setdefault(rule.subject, []).append(rule)
-        judged: list[Judgement] = []
-        for kind, rules in by_type.items():
-            try:
-                subjects = list(BUILDERS[kind](estate))
-            except Exception as problem:  # what one kind of subject is made from must harm no other kind
-                log.exception("subjects not built", extra={"fields": {"kind": kind.__name__}})
-                judged += [Judgement(rule, _itself(rule), _raised(rule, kind.__name__, problem)) for rule in rules]
-                continue
-            judged += [self._judged(rule, subject) for rule in rules for subject in subjects]
+        judged = [one for kind, rules in by_type.items() for one in self._of_kind(kind, rules, estate)]
         order = {rule.id: number for number, rule in enumerate(self._rules)}
         judged.sort(key=lambda one: order[one.rule.id])
+        return judged
+
+    def _of_kind(self, kind: type, rules: Sequence[Rule], estate: Estate) -> list[Judgement]:
+        """Each subject is judged as it is built, and let go: all of a kind at once would be a round's largest burst."""
+        judged: list[Judgement] = []
+        try:
+            for subject in BUILDERS[kind](estate):
+                judged += [self._judged(rule, subject) for rule in rules]
+        except Exception as problem:  # what one kind of subject is made from must harm no other kind
+            log.exception("subjects not built", extra={"fields": {"kind": kind.__name__}})
+            return [Judgement(rule, _itself(rule), _raised(rule, kind.__name__, problem)) for rule in rules]
         return judged
 
     def _judged(self, rule: Rule, subject: Subject) -> Judgement:

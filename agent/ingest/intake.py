@@ -226,6 +226,10 @@ class Intake:
         drained = self._clock()
         return replace(self.aggregator.drain(writer, previous, self.journal.sequence), drained=drained)
 
+    def age(self) -> None:
+        """Let go of spans that have waited long enough for their other side; call on the event loop."""
+        self.aggregator.pairing.age(self._clock())
+
     async def quiet(self) -> None:
         """Wait until no commit is under way."""
         await self._idle.wait()

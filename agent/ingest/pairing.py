@@ -96,11 +96,14 @@ class Pairing:
         evicted = Counter({name: side.causes.evicted + side.waiting.evicted for name, side in sides})
         return evicted + Counter({"retry": self._retries.evicted})
 
+    def age(self, now: datetime) -> None:
+        """Let go of what has waited for its time; also where nothing comes, so that an idle agent holds no more."""
+        self._rpc.rotate(now.timestamp())
+        self._messages.rotate(now.timestamp())
+
     def fold(self, columns: SpanColumns, minute: I64, now: datetime) -> Parts:
         """The deltas that the pairs completed by one batch add."""
-        instant = now.timestamp()
-        self._rpc.rotate(instant)
-        self._messages.rotate(instant)
+        self.age(now)
         role = self._index.role[columns.shape]
         return self._calls(columns, role, minute, now) + self._deliveries(columns, role, minute, now)
 

@@ -135,8 +135,8 @@ def rule(found: Rule) -> RuleShape:
     }
 
 
-def _listed(rows: Iterable[SeamShape]) -> Iterator[bytes]:
-    """A JSON list in pieces: thousands of seams are never all objects at once."""
+def _listed(rows: Iterable[SeamShape | FindingShape]) -> Iterator[bytes]:
+    """A JSON list in pieces: thousands of rows are never all objects at once."""
     head = b"["
     for part in parts(rows):
         yield head + b",".join(map(orjson.dumps, part))
@@ -166,15 +166,21 @@ def _estate(api: APIRouter, views: Views) -> None:
         }
 
     @api.get("/findings", **answers(list[FindingShape]))
-    def findings(rule: str = "", owner: str = "", state: State = "") -> list[FindingShape]:
+    def findings(rule: str = "", owner: str = "", state: State = "") -> StreamingResponse:
         """Findings that ever opened, filtered; those that are pending where `state=pending` asks for them."""
-        return [
-            finding(view.finding, view.mark)
-            for view in views.findings(everything=state != Signal.PENDING.value)
+        o = views.overview()
+        chosen = [
+            view
+            for view in (views.others(o) if state == Signal.PENDING.value else views.opened(o))
             if (not rule or view.finding.rule == rule)
             and (not owner or view.finding.owner == owner)
             and (not state or view.finding.signal.value == state)
         ]
+        chosen.sort(
+            key=lambda view: (view.finding.opened or view.finding.since or o.at, view.finding.fingerprint), reverse=True
+        )
+        told = _listed(finding(view.finding, view.mark) for view in chosen)
+        return StreamingResponse(told, media_type="application/json")
 
     @api.get("/findings/{fingerprint}", **answers(FindingPageShape, missing=True))
     def one_finding(fingerprint: str) -> FindingPageShape:

@@ -1,6 +1,7 @@
 """The frame around every page: navigation with tallies, whether anything is coming in, and the last page known."""
 
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from agent.web.views import Views
 from agent.web.words import ago
 
 _LIVE = timedelta(minutes=2)
-_KEPT = 24  #: pages shown last, each at most about 150 KB
+_KEPT = 24  #: pages shown last, compressed: 5 to 20 KB each
 _NOTHING = {"act": "", "findings": "", "seams": "", "rules": "", "silent": "", "live": False}
 
 
@@ -26,7 +27,7 @@ class Frame:
     def __init__(self, views: Views, status: Callable[[], Status], clock: Callable[[], datetime]) -> None:
         self._views, self._status, self._clock = views, status, clock
         self._templates = environment(clock)
-        self._pages: OrderedDict[str, tuple[datetime, str]] = OrderedDict()
+        self._pages: OrderedDict[str, tuple[datetime, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
     def page(
@@ -64,22 +65,29 @@ class Frame:
     def last_known(self, request: Request, what: str) -> HTMLResponse:
         """The page as it was, dimmed, with its age in the title; where it was never shown, only what happened."""
         with self._lock:
-            at, html = self._pages.get(str(request.url), (None, ""))
+            at, zipped = self._pages.get(str(request.url), (None, b""))
         if at is None:
             return self.bare(request, "error.html", "The store does not answer", 503, what=what)
+        html = zlib.decompress(zipped).decode()
         age = escape(f", as of {ago(at, self._clock())} ago")
         html = html.replace(" · Seamwatch</title>", f"{age} · Seamwatch</title>", 1).replace("</h1>", f"{age}</h1>", 1)
         html = html.replace("<body>", '<body class="old">', 1)
         banner = f'<div class="banner" role="alert"><strong>This is the last page known.</strong> {escape(what)}</div>'
         return HTMLResponse(html.replace('<div class="head">', banner + '<div class="head">', 1), 503)
 
+    def load(self) -> None:
+        """Compile every template, so that no look waits for it."""
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)
+
     def _render(self, request: Request, template: str, headline: str, **values: Any) -> str:
         values = {"title": headline, "headline": headline, "request": request, **values}
         return self._templates.get_template(template).render(**values)
 
     def _keep(self, address: str, html: str) -> None:
+        zipped = zlib.compress(html.encode(), 1)
         with self._lock:
-            self._pages[address] = (self._clock(), html)
+            self._pages[address] = (self._clock(), zipped)
             self._pages.move_to_end(address)
             while len(self._pages) > _KEPT:
                 self._pages.popitem(last=False)

@@ -84,7 +84,7 @@ def _calm(request: Request, views: Views, frame: Frame, words: str, quiet: Seque
     o = views.overview()
     few = len(o.seams) <= FEW
     rows = [row for rule in views.rules for row in _rows(views, rule)] if few else []
-    changes = lately(views.findings(everything=True))
+    changes = lately(views.opened(o))
     return frame.page(
         request,
         "calm.html",

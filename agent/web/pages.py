@@ -67,7 +67,7 @@ def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRoute
     """Every page."""
     pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     pages.include_router(now.router(views, frame, status))
-    views.ahead += [partial(now.ahead, views), partial(_ahead, views)]
+    views.ahead += [lambda _: frame.load(), partial(now.ahead, views), partial(_ahead, views)]
     _findings(pages, views, frame)
     _seams(pages, views, frame)
     _rules(pages, views, frame)
@@ -93,10 +93,9 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
     ) -> HTMLResponse:
         """Every finding, filtered."""
         o = views.overview()
-        others = views.others(o)
-        everything = [*o.findings, *(view for view in others if view.finding.opened)]
+        everything = views.opened(o)
         by_state = {key: [view for view in everything if _in(view, key)] for key, _ in _FINDING_STATES}
-        by_state["pending"] = [view for view in others if view.finding.signal is Signal.PENDING]
+        by_state["pending"] = [view for view in views.others(o) if view.finding.signal is Signal.PENDING]
         chosen = by_state.get(state, by_state["open"])
         chosen = [v for v in chosen if (not owner or v.finding.owner == owner) and (not rule or v.finding.rule == rule)]
         chosen.sort(key=_urgency)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from agent.engine.catalogue import readme
 from agent.model.facts import Column, Exemplar, Window
-from agent.model.finding import ALIVE, SHOWN, Finding, Signal
+from agent.model.finding import SHOWN, Finding, Signal
 from agent.model.histogram import EMPTY, Histogram
 from agent.model.rule import Rule
 from agent.model.seam import SubjectRef, group_on_topic
@@ -83,10 +83,9 @@ class Views:
         """The clock on the wall."""
         return self._clock()
 
-    def findings(self, *, everything: bool = False) -> list[FindingView]:
-        """Findings that are alive, or all that ever opened."""
-        found = self._store.findings(signals=None if everything else ALIVE)
-        return [self.view(finding) for finding in found if finding.opened is not None or not everything]
+    def opened(self, o: Overview) -> list[FindingView]:
+        """Every finding that ever opened: those that are shown, and those that were resolved."""
+        return [*o.findings, *(view for view in self.others(o) if view.finding.opened is not None)]
 
     def others(self, o: Overview) -> Sequence[FindingView]:
         """Findings that are not shown: pending ones, and those that were resolved."""

@@ -137,7 +137,7 @@ def test_what_is_lost_is_told_where_it_is_collected_and_not_called_kept(store: S
     assert "What was acknowledged is kept." in whole
     gone = Loss("store lost", NOW, 1_200, "The store at <here> has no record of this agent.")
     status = replace(told(), losses=(gone,))
-    app = site(store, RULES, clock=lambda: NOW, status=lambda: status, settle=timedelta(0))
+    app = site(store, RULES, clock=lambda: NOW, status=lambda: status)
     page = TestClient(app, base_url="http://127.0.0.1:8740").get("/collectors").text
     assert "1,200 records of the journal are lost, below</a>" in page
     assert f"<strong>Store lost, 1,200 records</strong>, found at the start on {when(NOW)} UTC." in page
