@@ -49,7 +49,7 @@ def _replayed(parts: Parts, inputs: Inputs, every: timedelta) -> Replay:
 
     one = Replay(decoder(parts.settings), parts.store, rounds, every=every, progress=progress)
     one.run(inputs.happened())
-    one.flush()
+    one.close()
     if shown:
         click.echo("\r\033[K", nl=False, err=True)
     for source in inputs.files:

@@ -147,9 +147,14 @@ class Replay:
         """The end of a capture: every wait counts as elapsed, and everything is judged once more."""
         if self.now is None:
             return None
-        self._aggregator.take(self._aggregator.settle(self.now))
-        self.flush()
+        self.close()
         return self._rounds.run(_after(self.now), elapsed=True)
+
+    def close(self) -> None:
+        """Nothing more comes: what still waits for spans is decided, and the store gets it."""
+        if self.now is not None:
+            self._aggregator.take(self._aggregator.settle(self.now))
+            self.flush()
 
 
 def _after(at: datetime) -> datetime:

@@ -131,6 +131,12 @@ class Aggregator:
             self._newest = max(self._newest, arrived)
         return self._record(parts, columns.received)
 
+    def age(self, now: datetime) -> Record:
+        """Decide what has waited for its time, also where nothing comes any more; count it as a fold's record."""
+        self.pairing.age(now)
+        self.effects.age(now)
+        return self._record(self.effects.settle(now), 0)
+
     def settle(self, now: datetime) -> Record:
         """Every wait counts as elapsed: what is still open is decided now."""
         return self._record(self.effects.settle(now, all_elapsed=True), 0)

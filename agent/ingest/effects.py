@@ -103,10 +103,14 @@ class Effects:
         tables = (self._handlers, self._bridges, self._waiting, self._receives)
         return sum(table.evicted for table in tables)
 
-    def fold(self, columns: SpanColumns, minute: I64, now: datetime) -> Parts:
-        """The deltas that one batch's deliveries and effects add."""
+    def age(self, now: datetime) -> None:
+        """Begin new generations where the young ones are of age; `settle` then decides what the oldest held."""
         for table in (self._handlers, self._bridges, self._waiting, self._receives):
             table.rotate(now.timestamp())
+
+    def fold(self, columns: SpanColumns, minute: I64, now: datetime) -> Parts:
+        """The deltas that one batch's deliveries and effects add."""
+        self.age(now)
         names = self._operations.names
         if len(self._unguarded) != len(names):
             self._unguarded = np.array([not name.endswith(GUARDED) for name in names])

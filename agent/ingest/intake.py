@@ -84,7 +84,7 @@ class Intake:
         self.broken = ""
         self.forgotten = -1  #: the sequence up to which the journal was shortened
         self._told = ""
-        self._stopping = False
+        self._stopping = self._due = False
 
     def remember(self, digests: dict[bytes, int]) -> None:
         """Requests that were taken before this start (Unix seconds)."""
@@ -134,7 +134,7 @@ class Intake:
     async def run(self) -> None:
         """Commit batches until `stop`; raise JournalBrokenError when the journal cannot be trusted any more."""
         while not (self._stopping and not self._queue):
-            if not (self._queue or self.broken):
+            if not (self._queue or self.broken or self._due):
                 await self._come(_RETRY_SECONDS if self._unwilling else None)
             await self._gather()
             await self._commit()
@@ -169,7 +169,7 @@ class Intake:
 
     async def _commit(self) -> None:
         batch, self._queue = self._queue, []
-        if not batch and not self._unsaved:
+        if not (batch or self._unsaved or self._due):
             return
         self._idle.clear()
         outcome = Taken.REFUSED if self.broken else await self._fold_and_save(batch)
@@ -188,7 +188,12 @@ class Intake:
             record = self.aggregator.fold(concatenate([waiting.columns for waiting in batch]), now)
             stamp = int(now.timestamp())
             self._unsaved.append((record, [(waiting.digest, stamp) for waiting in batch if len(waiting.columns)]))
-        return await self._save()
+        elif self._due:
+            self._due = False
+            record = self.aggregator.age(now)
+            if len(record.keys):
+                self._unsaved.append((record, []))
+        return await self._save() if self._unsaved else Taken.NEW
 
     def _kept_back(self) -> set[bytes]:
         return {digest for _, digests in self._unsaved for digest, _ in digests} if self._unwilling else set()
@@ -227,8 +232,9 @@ class Intake:
         return replace(self.aggregator.drain(writer, previous, self.journal.sequence), drained=drained)
 
     def age(self) -> None:
-        """Let go of spans that have waited long enough for their other side; call on the event loop."""
-        self.aggregator.pairing.age(self._clock())
+        """Have decided, with the next commit, what has waited long enough for spans; call on the event loop."""
+        self._due = True
+        self._wake.set()
 
     async def quiet(self) -> None:
         """Wait until no commit is under way."""
