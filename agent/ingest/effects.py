@@ -213,7 +213,9 @@ class Effects:
         if len(rows):
             services = self._index.service[columns.shape[rows]]
             keys = SpanKeys(columns.trace_hi[rows], columns.trace_lo[rows], services.astype(np.uint64))
-            self._receives.add(keys, services.reshape(-1, 1), now.timestamp())
+            once = np.unique(np.stack([keys.hi, keys.lo, keys.span]), axis=1, return_index=True)[1]
+            fresh = once[~self._receives.find(keys.take(once)).hit]  # one of a trace and service says it all
+            self._receives.add(keys.take(fresh), services[fresh].reshape(-1, 1), now.timestamp())
 
     def _bridge(self, columns: SpanColumns, rows: I64, now: datetime) -> Parts:
         if not len(rows):

@@ -1,7 +1,8 @@
 """A bounded hash table of spans by their full 24-byte key, worked on by whole arrays.
 
-Two generations: the older one is forgotten when the younger is full or has lived for its time. Entries with equal keys
-stand side by side. Never XOR a key down to 64 bits: two spans would meet that have nothing to do with each other.
+Two generations: the older one is forgotten when the younger is full or has lived for its time. Rows with equal keys are
+a chain behind the first of them, so that thousands under one parent cost no more than others. Never XOR a key down to
+64 bits: two spans would meet that have nothing to do with each other.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from agent.model.columns import I64, U64
 _K1, _K2, _K3 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
 _SHIFT = np.uint64(29)
 _FIRST_ROWS = 2_048  #: of a generation; an idle agent holds no more
+MOST_EQUAL = 1_024  #: rows of one key; more have no room: a parent with so many children proves nothing new by the next
+
+I32 = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Generation:
 
     def __init__(self, capacity: int, width: int, born: float) -> None:
         self.capacity, self.size, self.born = capacity, 0, born
+        self.refused = 0  #: rows over the bound of their key: held, but not found
         self._keys = [np.zeros(0, dtype=np.uint64) for _ in range(3)]
         self.data = np.zeros((0, width), dtype=np.int64)
         self._grow(min(capacity, _FIRST_ROWS))
@@ -55,8 +60,12 @@ class Generation:
         places = 1 << (2 * rows - 1).bit_length()  # a power of two: the mask must reach every place
         self._mask = np.uint64(places - 1)
         self._place = np.full(places, -1, dtype=np.int32)
-        held = np.arange(self.size)
+        #: by row: the next of its key; and of the first of a key: the last, and how many there are
+        self._next, self._last = np.full(rows, -1, np.int32), np.arange(rows, dtype=np.int32)
+        self._equal = np.ones(rows, np.int32)
+        held, refused = np.arange(self.size), self.refused
         self._put(held, self.keys(held))
+        self.refused = refused
 
     @property
     def room(self) -> int:
@@ -77,10 +86,11 @@ class Generation:
         return numbers
 
     def _put(self, numbers: I64, keys: SpanKeys) -> None:
-        """Give each row the first free place from where its key points to."""
+        """Give the first row of each key the first free place from where it points to; the others follow it."""
         at = (keys.hashed() & self._mask).astype(np.int64)
         pending = np.arange(len(keys))
         mask = int(self._mask)
+        followers: list[tuple[I64, I64]] = []
         while len(pending):
             slots = at[pending]
             free = self._place[slots] < 0
@@ -88,23 +98,58 @@ class Generation:
             self._place[places[::-1]] = numbers[claimed][::-1]  # of equal keys the first row comes first
             lost = claimed[self._place[places] != numbers[claimed]]
             pending = np.concatenate([pending[~free], lost])
+            heads = self._place[at[pending]].astype(np.int64)
+            same = self._same(heads, keys, pending)
+            if same.any():
+                followers.append((heads[same], numbers[pending[same]]))
+                pending = pending[~same]
             at[pending] = (at[pending] + 1) & mask
+        if followers:
+            self._follow(*(np.concatenate(part) for part in zip(*followers, strict=True)))
+
+    def _same(self, rows: I64, keys: SpanKeys, queries: I64) -> npt.NDArray[np.bool_]:
+        """Which rows have the key of their query."""
+        same: npt.NDArray[np.bool_] = self._keys[2][rows] == keys.span[queries]
+        same &= self._keys[1][rows] == keys.lo[queries]
+        same &= self._keys[0][rows] == keys.hi[queries]
+        return same
+
+    def _follow(self, heads: I64, rows: I64) -> None:
+        """Put rows behind the last of their key, in the order of their numbers."""
+        order = np.lexsort((rows, heads))
+        heads, rows = heads[order], rows[order]
+        first = np.concatenate([[True], heads[1:] != heads[:-1]])
+        began = np.flatnonzero(first)
+        nth = np.arange(len(heads)) - np.repeat(began, np.diff([*began.tolist(), len(heads)]))
+        fits = self._equal[heads] + nth < MOST_EQUAL
+        self.refused += int((~fits).sum())
+        heads, rows, first = heads[fits], rows[fits], first[fits]
+        self._next[np.where(first, self._last[heads], np.concatenate([[-1], rows[:-1]]))] = rows
+        self._last[heads] = rows  # of several for one head, the last assignment wins
+        np.add.at(self._equal, heads, 1)
 
     def find(self, keys: SpanKeys) -> I64:
         """The first row of each key, or -1."""
         found = np.full(len(keys), -1, dtype=np.int64)
-        for query, row in self._probe(keys, first_only=True):
+        for query, row in self._probe(keys):
             found[query] = row
         return found
 
     def find_all(self, keys: SpanKeys) -> tuple[I64, I64]:
         """Every (query, row) with equal keys."""
-        hits = list(self._probe(keys, first_only=False))
+        hits: list[tuple[I64, I64]] = []
+        for found, heads in self._probe(keys):
+            query, row = found, heads
+            while len(query):
+                hits.append((query, row))
+                after = self._next[row].astype(np.int64)
+                query, row = query[after >= 0], after[after >= 0]
         if not hits:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         return np.concatenate([query for query, _ in hits]), np.concatenate([row for _, row in hits])
 
-    def _probe(self, keys: SpanKeys, *, first_only: bool) -> "list[tuple[I64, I64]]":
+    def _probe(self, keys: SpanKeys) -> "list[tuple[I64, I64]]":
+        """Each key that is there with the first of its rows."""
         hits: list[tuple[I64, I64]] = []
         if not self.size or not len(keys):
             return hits
@@ -115,12 +160,9 @@ class Generation:
             rows = self._place[at[active]].astype(np.int64)
             there = rows >= 0
             active, rows = active[there], rows[there]
-            same = self._keys[2][rows] == keys.span[active]
-            same &= self._keys[1][rows] == keys.lo[active]
-            same &= self._keys[0][rows] == keys.hi[active]
+            same = self._same(rows, keys, active)
             if same.any():
                 hits.append((active[same], rows[same]))
-            if first_only:
                 active = active[~same]
             at[active] = (at[active] + 1) & mask
         return hits
@@ -178,7 +220,9 @@ class SpanTable:
                 self.evicted += self._old.size
                 self._turn(now)
             end = min(len(keys), start + self._young.room)
+            before = self._young.refused
             self._young.add(keys.take(np.arange(start, end)), rows[start:end])
+            self.evicted += self._young.refused - before
             start = end
 
     def find(self, keys: SpanKeys) -> "Found":

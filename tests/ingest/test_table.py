@@ -1,10 +1,11 @@
 """The table of spans against a dictionary: it grows, turns over, and keeps equal keys in the order of arrival."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.ingest.table import Generation, SpanKeys, SpanTable
+from agent.ingest.table import MOST_EQUAL, Generation, SpanKeys, SpanTable
 
 
 def keys(numbers: list[int]) -> SpanKeys:
@@ -51,3 +52,30 @@ def test_an_idle_table_is_small() -> None:
     young = Generation(50_000, 17, 0.0)
     assert young.room == 50_000
     assert young.data.nbytes < 300_000
+
+
+def test_thousands_of_one_key_cost_no_more_than_thousands_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is counted in steps of whole arrays: it must not grow with how many rows have one key."""
+    steps: list[int] = []
+    same = Generation._same
+    monkeypatch.setattr(
+        Generation,
+        "_same",
+        lambda self, rows, keys, queries: steps.append(len(queries)) or same(self, rows, keys, queries),
+    )
+    work = {}
+    for name, numbers in (("one", [7] * 40_000), ("many", list(range(40_000)))):
+        steps.clear()
+        table = SpanTable(50_000, 1, 60.0)
+        for start in range(0, 40_000, 4_000):
+            table.add(keys(numbers[start : start + 4_000]), rows(list(range(start, start + 4_000))), 0.0)
+        query, found = table.find_all(keys([7, 8]))
+        work[name] = sum(steps)
+        if name == "one":
+            assert table.evicted == 40_000 - MOST_EQUAL, "and what has no room is counted"
+            assert query.tolist() == [0] * MOST_EQUAL
+            assert found.get(0).tolist() == list(range(MOST_EQUAL)), "the first ones, in the order of arrival"
+        else:
+            assert table.evicted == 0
+            assert found.get(0).tolist() == [7, 8]
+    assert max(work.values()) < 4 * 40_000, "each row is looked at a few times, growth included, and not once a row"
