@@ -84,9 +84,13 @@ class Agent:
             log.exception("task failed", extra={"fields": {"task": name}})
             why = f"{type(problem).__name__}: {problem}"
         if not self._stop.is_set():
-            log.error("agent cannot go on", extra={"fields": {"what": name, "why": why}})
-            self._exit = EXIT_BROKEN
-            self._stop.set()
+            self._give_up(name, why)
+
+    def _give_up(self, name: str, why: str) -> None:
+        """Stop, so that the next start sets aside what is broken."""
+        log.error("agent cannot go on", extra={"fields": {"what": name, "why": why}})
+        self._exit = EXIT_BROKEN
+        self._stop.set()
 
     async def _serve(self, name: str) -> None:
         limits = self._parts.settings.limits
@@ -104,6 +108,9 @@ class Agent:
                 await work()
                 troubles.pop(name, None)
             except (StoreError, OSError, StoreProblem) as problem:
+                if self._parts.store.doubt(problem):
+                    self._give_up(f"store, during {name}", str(problem).splitlines()[0])
+                    return
                 what = f"store did not answer during {name} ({str(problem).splitlines()[0]})"
                 if troubles.get(name) != what:
                     log.warning("store did not answer", extra={"fields": {"during": name, "what": what}})

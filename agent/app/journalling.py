@@ -150,13 +150,14 @@ def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[
         reserve_bytes=settings.journal.reserve_bytes,
         max_bytes=settings.journal.max_bytes,
     )
+    delivered = store.delivered_since(clock().astimezone(UTC) - timedelta(days=8))
     try:
         recovered = journal.open(flushed)
     except JournalUnusableError as problem:
         raise StoreError(str(problem)) from problem
     aggregator.restore_names(list(recovered.names), list(recovered.operations))
-    for delivered in store.delivered_since(clock().astimezone(UTC) - timedelta(days=8)):
-        aggregator.restore_delivered(delivered)
+    for one in delivered:
+        aggregator.restore_delivered(one)
     for _, record in recovered.records:
         aggregator.restore(record)
     if recovered.lost:

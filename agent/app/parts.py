@@ -12,7 +12,7 @@ from agent.engine.round import Outcomes, Rounds
 from agent.ingest.reserve import release_reserve
 from agent.measure.timings import Timings
 from agent.model.declared import Declarations
-from agent.store.engine import StoreError
+from agent.store.engine import StoreError, StoreProblem
 from agent.store.store import Store, start_store
 from agent.web.status import Loss
 from collectors.otlp.budget import shared
@@ -57,16 +57,30 @@ def assemble(settings: Settings) -> Parts:
     """Open everything; raise StoreError or ConfigError with what to do."""
     handle = lock(settings.data_dir)
     declared = declared_by(settings)
-    changed = thresholds(settings)
+    thresholds(settings)  # what is wrong with them is told before any file is opened
     store, damage = _store(settings)
+    try:
+        return _assembled(settings, handle, declared, store, damage)
+    except StoreProblem as problem:
+        if not store.doubt(problem):
+            raise
+    store.close()
+    return _assembled(settings, handle, declared, *_store(settings))  # which now looks at the whole file
+
+
+def _assembled(settings: Settings, handle: int, declared: Declarations, store: Store, damage: str) -> Parts:
     if damage:
         log.error("store damaged", extra={"fields": {"what": damage.splitlines()}})
     spans = decoder(settings, shared())
     memory = remember(settings, store, spans.shapes, now)
     limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
     receiver = Receiver(spans, memory.intake, limits)
-    rounds = Rounds(store, catalogue(), declared, thresholds=changed)
-    gone = losses(memory, now(), " ".join(damage.splitlines()))
+    rounds = Rounds(store, catalogue(), declared, thresholds=thresholds(settings))
+    try:
+        gone = losses(memory, now(), " ".join(damage.splitlines()))
+    except StoreProblem:
+        memory.journal.close()
+        raise
     return Parts(settings, store, memory, receiver, rounds, declared, handle, losses=gone)
 
 

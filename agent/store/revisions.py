@@ -45,7 +45,7 @@ def revision(database: Database) -> str | None:
 
 def _unusable(database: Database, problem: DatabaseError) -> StoreError:
     head = f"Cannot open the store at {database.place} ({_cause(problem)})."
-    if "not a database" in str(problem) or "malformed" in str(problem):
+    if tells_damage(problem):
         return DamagedError(f"{head} {_DAMAGED}")
     if database.sqlite:
         return StoreError(f"{head} Check that the folder exists and can be written.")
@@ -110,17 +110,36 @@ def create(database: Database) -> None:
 
 
 def _whole(database: Database) -> None:
-    """Raise DamagedError for a small file with a damaged page; SQLite would only tell when a query meets it."""
-    if database.path is None or not database.path.exists() or database.path.stat().st_size > _CHECKED_BYTES:
+    """Raise DamagedError for a damaged file; SQLite would only tell when a query meets it.
+
+    A small file is looked at each time; one that a query found damaged is, of any size, and with its indexes.
+    """
+    if database.path is None or not database.path.exists():
         return
+    suspect = suspect_of(database.path)
+    doubted = suspect.exists()
+    if not doubted and database.path.stat().st_size > _CHECKED_BYTES:
+        return
+    look = "integrity_check(2)" if doubted else "quick_check(2)"
     try:
         with database.engine.connect() as connection:
-            found = _lines(connection.exec_driver_sql("PRAGMA quick_check(2)").scalars())
+            found = _lines(connection.exec_driver_sql(f"PRAGMA {look}").scalars())
     except DatabaseError as problem:
         found = [_cause(problem)]
     if found != ["ok"]:
         msg = f"Cannot open the store at {database.place} ({'; '.join(found)}). {_DAMAGED}"
         raise DamagedError(msg)
+    suspect.unlink(missing_ok=True)
+
+
+def suspect_of(path: Path) -> Path:
+    """The mark beside a file that a query found damaged: the next start looks at all of it."""
+    return path.with_name(path.name + ".suspect")
+
+
+def tells_damage(problem: Exception) -> bool:
+    """True where an error says that the file itself is damaged."""
+    return "not a database" in str(problem) or "malformed" in str(problem)
 
 
 def _lines(rows: Iterable[str]) -> list[str]:
@@ -155,4 +174,5 @@ def set_aside(path: Path, now: datetime) -> Path:
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
+    suspect_of(path).unlink(missing_ok=True)
     return aside

@@ -21,7 +21,7 @@ from agent.store import evidence, flush, measures, names, rollup, schema, settin
 from agent.store.engine import DamagedError, Database
 from agent.store.judgements import Judgements
 from agent.store.notes import SourceRow
-from agent.store.revisions import check, set_aside
+from agent.store.revisions import check, set_aside, suspect_of, tells_damage
 from agent.store.settings import PRUNED
 
 _MOST_SIGHTED = 100_000
@@ -98,6 +98,13 @@ class Store(Judgements):
     def close(self) -> None:
         """Close every connection."""
         self.database.close()
+
+    def doubt(self, problem: Exception) -> bool:
+        """True where a problem says that the file is damaged: it is marked, and the next start looks at all of it."""
+        if self.path is None or not tells_damage(problem):
+            return False
+        suspect_of(self.path).touch()
+        return True
 
     # -- what is written
 
