@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -28,6 +31,8 @@ from agent.web import site
 log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 75  #: the journal cannot be trusted any more: start again from it (EX_TEMPFAIL)
+_STOP_SECONDS = 3.0  #: for the last flush, and again for what still works in a thread
+_WORKER = "work"
 _TURN_SECONDS = 0.001  #: of a thread, while others wait; a page gives its turn away at each of a dozen queries
 
 
@@ -37,6 +42,7 @@ class Agent:
     def __init__(self, parts: Parts, sockets: dict[str, socket.socket]) -> None:
         self._parts, self._sockets = parts, sockets
         self._stop = asyncio.Event()
+        self._workers = ThreadPoolExecutor(thread_name_prefix=_WORKER)
         self._servers: list[Server] = []
         self._telemetry = Telemetry(parts.store, now, parts.started)
         self._site = _site(parts, self._telemetry)
@@ -45,6 +51,7 @@ class Agent:
     async def run(self) -> int:
         """Serve until a signal; return the exit code."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(self._workers)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
         committing = asyncio.create_task(self._watched("commit", self._parts.memory.intake.run()))
@@ -68,10 +75,24 @@ class Agent:
         await self._last_flush()
         if self._parts.memory.intake.broken:
             self._exit = EXIT_BROKEN
-        self._parts.memory.journal.close()
-        self._parts.store.close()
         log.info("agent stopped", extra={"fields": {"exit": self._exit}})
-        return self._exit
+        if await self._workers_end():
+            self._parts.memory.journal.close()
+            self._parts.store.close()
+            return self._exit
+        logging.shutdown()
+        os._exit(self._exit)  # what waits for a store that does not answer would be waited for; the journal has it all
+
+    async def _workers_end(self) -> bool:
+        """True once no thread works any more; False where one still waits, most likely for the store."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        deadline = monotonic() + _STOP_SECONDS
+        while busy := [one.name for one in threading.enumerate() if one.name.startswith(_WORKER)]:
+            if monotonic() > deadline:
+                log.warning("threads left behind", extra={"fields": {"threads": busy}})
+                return False
+            await asyncio.sleep(0.02)
+        return True
 
     async def _watched(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Something that lives as long as the agent: where it ends before, the agent stops and says why."""
@@ -127,9 +148,9 @@ class Agent:
 
     async def _last_flush(self) -> None:
         try:
-            await self._parts.memory.flush()
-        except (StoreError, OSError, StoreProblem) as problem:
-            what = str(problem).splitlines()[0]
+            await asyncio.wait_for(self._parts.memory.flush(), _STOP_SECONDS)
+        except (StoreError, OSError, StoreProblem, TimeoutError) as problem:
+            what = next(iter(str(problem).splitlines()), f"no answer within {_STOP_SECONDS:.0f} s")
             log.warning("store did not take the last flush; the journal keeps it", extra={"fields": {"what": what}})
 
     async def _judge(self) -> None:

@@ -183,6 +183,21 @@ def test_ctrl_c_stops_it_cleanly_and_the_store_has_everything(agent: Running) ->
     assert agent.json("/api/v1/collectors")["collectors"][0]["state"] == "waiting"
 
 
+def test_a_store_that_does_not_answer_keeps_no_stop_waiting_and_loses_nothing(agent: Running) -> None:
+    holder = Holder(agent.folder / "data" / "seamwatch.db")
+    agent.replay("py-healthy")
+    time.sleep(1)  # a flush waits by now
+    agent.process.send_signal(signal.SIGTERM)
+    assert agent.process.wait(timeout=15) == 0, "two waits of 3 s, not as long as the lock is held"
+    holder.let_go()
+    log = (agent.folder / "log").read_text()
+    assert "store did not take the last flush; the journal keeps it" in log
+    agent.process = agent.start()
+    wait(lambda: agent.total() > 0, agent.process)
+    consumed = [seam for seam in agent.json("/api/v1/seams") if seam["kind"] == "consumes"]
+    assert [seam["day"]["count"] for seam in consumed] == [8, 8]
+
+
 def flood(first: int) -> bytes:
     """A request of 14 MB: 900 spans, and in each a statement of 15 KB that no other has."""
     joins = " ".join(f"JOIN b{number} ON b{number}.x = t.y" for number in range(590))
