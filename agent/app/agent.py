@@ -18,13 +18,13 @@ from fastapi import FastAPI
 from agent import __version__
 from agent.app.allocator import give_back, one_arena, settled
 from agent.app.parts import Parts, now
-from agent.app.status import figures, status
+from agent.app.status import figures, recordings, status
 from agent.app.wiring import catalogue
 from agent.config.settings import Settings
 from agent.ingest.journal import JournalBrokenError
 from agent.model.flush import Counted
 from agent.serving import Server, bind, server
-from agent.store.engine import StoreError, StoreProblem
+from agent.store.engine import GoneError, StoreError, StoreProblem
 from agent.telemetry import Telemetry
 from agent.web import site
 
@@ -124,12 +124,12 @@ class Agent:
         """Do something again and again; a store that does not answer is said once and tried again."""
         troubles = self._parts.troubles
         while True:
-            started = monotonic()
+            started = self._parts.busy[name] = monotonic()
             try:
                 await work()
                 troubles.pop(name, None)
             except (StoreError, OSError, StoreProblem) as problem:
-                if self._parts.store.doubt(problem):
+                if isinstance(problem, GoneError) or self._parts.store.doubt(problem):
                     self._give_up(f"store, during {name}", str(problem).splitlines()[0])
                     return
                 what = f"store did not answer during {name} ({str(problem).splitlines()[0]})"
@@ -141,6 +141,7 @@ class Agent:
                 if troubles.get(name) != what:
                     log.exception("task failed", extra={"fields": {"task": name}})
                 troubles[name] = what
+            self._parts.busy.pop(name, None)
             await asyncio.sleep(max(0.05, seconds - (monotonic() - started)))
 
     async def _flush(self) -> None:
@@ -175,8 +176,9 @@ class Agent:
             pass
 
     async def _tell(self) -> None:
-        """Note on the store what the receiver heard, and how quickly it comes."""
+        """Note on the store what the receiver heard, and how quickly it comes; ask what it knows of recordings."""
         parts = self._parts
+        parts.recordings = await asyncio.to_thread(recordings, parts.store)
         spans = parts.receiver.counters.spans
         before = getattr(self, "_spans_before", 0)
         self._spans_before = spans

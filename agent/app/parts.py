@@ -13,6 +13,7 @@ from agent.ingest.reserve import release_reserve
 from agent.measure.timings import Timings
 from agent.model.declared import Declarations
 from agent.store.engine import StoreError, StoreProblem
+from agent.store.notes import SourceRow
 from agent.store.store import Store, start_store
 from agent.web.status import Loss
 from collectors.otlp.budget import shared
@@ -45,6 +46,8 @@ class Parts:
     started: datetime = field(default_factory=now)
     last_round: Outcomes | None = None
     troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
+    busy: dict[str, float] = field(default_factory=dict)  #: when each task began that has not ended, monotonic seconds
+    recordings: tuple[SourceRow, ...] | None = None  #: as the store told of them last
     replayed: str = ""
     losses: tuple[Loss, ...] = ()  #: what this start and those of the last week found gone, newest first
     last_spans: datetime | None = None

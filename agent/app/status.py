@@ -1,12 +1,14 @@
 """What an agent tells of itself: to its pages, and to `/metrics`."""
 
 from collections import Counter
+from time import monotonic
 
 from agent import __version__
 from agent.app.follow import followed
 from agent.app.parts import Parts
 from agent.store.engine import StoreProblem
 from agent.store.notes import SourceRow
+from agent.store.store import Store
 from agent.telemetry import Figures
 from agent.web.status import CollectorStatus, Status
 
@@ -24,6 +26,9 @@ def why_not_ready(parts: Parts) -> str:
     intake = parts.memory.intake
     refusing = intake.why_not(1)  # byte: the smallest request that has one
     told = [intake.broken, *parts.troubles.values()]
+    waited = max((monotonic() - began for name, began in parts.busy.items() if name in _QUICK), default=0.0)
+    if waited > _PATIENCE:
+        told.append(f"the store has not answered for {waited:.0f} s")
     if refusing:
         told.append(f"spans are refused: {_REFUSING.get(refusing, refusing)}")
     elif intake.journal.held_elsewhere():
@@ -31,6 +36,8 @@ def why_not_ready(parts: Parts) -> str:
     return "; ".join(filter(None, told))
 
 
+_QUICK = ("flush", "status")  #: tasks that ask the store for little
+_PATIENCE = 15.0  #: seconds; longer than SQLite waits for a lock
 _TAKEN = ("late", "placed by arrival")  #: spans that are counted all the same: folded, but judged no more
 
 
@@ -45,12 +52,19 @@ def _dropped(parts: Parts) -> dict[str, int]:
     return {why: count for why, count in parts.memory.aggregator.lost().items() if why not in kept}
 
 
-def _recordings(parts: Parts) -> list[SourceRow]:
-    """What the store tells of recordings; nothing while it does not answer, so that the rest can still be told."""
-    try:
-        return [row for row in parts.store.sources() if row.source.startswith("recording/")]
-    except StoreProblem:
-        return []
+def recordings(store: Store) -> tuple[SourceRow, ...]:
+    """What the store tells of recordings."""
+    return tuple(row for row in store.sources() if row.source.startswith("recording/"))
+
+
+def _recordings(parts: Parts) -> tuple[SourceRow, ...]:
+    """What the store told last; nothing where it has not answered yet, so that the rest can still be told."""
+    if parts.recordings is None:
+        try:
+            parts.recordings = recordings(parts.store)
+        except StoreProblem:
+            return ()
+    return parts.recordings
 
 
 def status(parts: Parts) -> Status:

@@ -21,6 +21,10 @@ class StoreError(Exception):
     """The store cannot be used; says what happened, to what, and what to do."""
 
 
+class GoneError(StoreError):
+    """The file is no longer the one that was opened."""
+
+
 class DamagedError(StoreError):
     """The file is there, and is no store any more."""
 

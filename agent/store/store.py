@@ -18,7 +18,7 @@ from agent.model.histogram import Histogram
 from agent.model.seam import Component, SubjectRef
 from agent.model.subjects import NO_SERIES, Series
 from agent.store import evidence, flush, measures, names, rollup, schema, settings, windows
-from agent.store.engine import DamagedError, Database
+from agent.store.engine import DamagedError, Database, GoneError
 from agent.store.judgements import Judgements
 from agent.store.notes import SourceRow
 from agent.store.revisions import check, set_aside, suspect_of, tells_damage
@@ -89,6 +89,7 @@ class Store(Judgements):
         self._told = settings.Told()
         self._measures = measures.Measures()
         self._sighted: set[tuple[Key, tuple[tuple[str, str], ...]]] = set()
+        self._file = _file_of(database.path)
 
     @property
     def path(self) -> Path | None:
@@ -130,12 +131,17 @@ class Store(Judgements):
         return flush.flush(self.database, batch, self._seams)
 
     def sync(self) -> None:
-        """Put on the disk what was committed: SQLite leaves that to its next checkpoint. Raise OSError.
+        """Put on the disk what was committed: SQLite leaves that to its next checkpoint.
 
-        Without it a power cut takes flushes that their writer's journal has dropped by then.
+        Without it a power cut takes flushes that their writer's journal has dropped by then. Raise OSError; GoneError
+        where the file was deleted or another is in its place: what is written since then is nowhere.
         """
         if self.path is None:
             return
+        if _file_of(self.path) != self._file:
+            raise GoneError(
+                f"The store at {self.path} was deleted, or another file is in its place, while it was open."
+            )
         try:
             handle = os.open(self.path.with_name(self.path.name + "-wal"), os.O_RDONLY)
         except FileNotFoundError:
@@ -327,6 +333,15 @@ class Store(Judgements):
 
 
 _add_settings, _add_runs, _prune = settings.add_settings, settings.add_runs, settings.prune
+
+
+def _file_of(path: Path | None) -> tuple[int, int] | None:
+    """Which file is there: its device and number."""
+    try:
+        found = path.stat() if path else None
+    except FileNotFoundError:
+        return None
+    return (found.st_dev, found.st_ino) if found else None
 
 
 def _attributes(text: str) -> dict[str, str]:

@@ -198,6 +198,23 @@ def test_a_store_that_does_not_answer_keeps_no_stop_waiting_and_loses_nothing(ag
     assert [seam["day"]["count"] for seam in consumed] == [8, 8]
 
 
+def test_a_store_that_is_deleted_under_it_ends_it_and_what_comes_after_is_kept(agent: Running) -> None:
+    agent.replay("py-dlq")
+    wait(lambda: agent.total() > 0, agent.process)
+    time.sleep(1.5)  # flushed, and dropped by the journal
+    for file in (agent.folder / "data").glob("seamwatch.db*"):
+        file.unlink()
+    agent.replay("py-healthy")
+    assert agent.process.wait(timeout=20) == 75
+    log = (agent.folder / "log").read_text()
+    assert "was deleted, or another file is in its place, while it was open" in log
+    agent.process = agent.start()
+    wait(lambda: agent.total() > 0, agent.process)
+    consumed = [seam for seam in agent.json("/api/v1/seams") if seam["kind"] == "consumes"]
+    assert [seam["day"]["count"] for seam in consumed] == [8, 8], "what came after it was deleted is all there"
+    assert [loss["reason"] for loss in agent.json("/api/v1/collectors")["losses"]] == ["store lost"]
+
+
 def flood(first: int) -> bytes:
     """A request of 14 MB: 900 spans, and in each a statement of 15 KB that no other has."""
     joins = " ".join(f"JOIN b{number} ON b{number}.x = t.y" for number in range(590))

@@ -1,6 +1,7 @@
 """Ready is what takes spans: wherever a sender is refused, or made to wait by another process, readiness says why."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.app.parts import Parts, assemble
-from agent.app.status import status
+from agent.app.status import status, why_not_ready
 from agent.config.load import load
 from agent.config.settings import Settings
 from tests.bench.payload import request
@@ -184,3 +185,13 @@ def test_it_is_not_ready_while_it_stops(parts: Parts) -> None:
         assert ready(parts) == "spans are refused: it is stopping"
 
     running(parts, work)
+
+
+@pytest.mark.parametrize(
+    ("task", "seconds", "ready"), [("flush", 20, False), ("status", 20, False), ("flush", 5, True), ("round", 60, True)]
+)
+def test_a_store_that_does_not_come_back_is_said(parts: Parts, task: str, seconds: float, ready: bool) -> None:
+    parts.busy[task] = time.monotonic() - seconds
+    why = why_not_ready(parts)
+    assert (why == "") is ready
+    assert ready or re.fullmatch(r"the store has not answered for 2\d s", why)
