@@ -46,7 +46,9 @@ def test_every_command_stands_in_the_readme_and_is_one() -> None:
 
 
 def test_every_option_that_the_readme_names_is_one() -> None:
-    everything = "".join(helped(name) for name in COMMANDS) + helped("config", "show")
+    everything = "".join(helped(name) for name in COMMANDS) + "".join(
+        helped(group, name) for group, names in GROUPS.items() for name in names
+    )
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TEXT))
     assert {"--follow", "--replay", "--fail-on", "--min-coverage"} <= named
     assert {option for option in named if option not in everything} == set()
