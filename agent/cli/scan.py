@@ -56,8 +56,8 @@ def scan(
         click.echo(_table(result))
     for problem in result.problems:
         click.echo(str(problem), err=True)
-    if not result.inputs.readable:
-        click.echo("None of the inputs could be read.", err=True)
+    if why := result.unseen(gate=fail_on is not None or min_coverage > 0):
+        click.echo(why, err=True)
         return 3
     if result.coverage < min_coverage:
         click.echo(f"Only {result.coverage:.0%} of what applies could be judged.", err=True)
