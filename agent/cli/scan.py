@@ -41,6 +41,7 @@ def scan(
 
     from agent.app.scan import scan as look
 
+    _files_only(paths)
     result = look(
         paths,
         every=every,
@@ -66,6 +67,16 @@ def scan(
     return int(fail_on is not None and worst is not None and worst.rank <= _SEVERITIES.index(fail_on))
 
 
+def _files_only(paths: "tuple[Path, ...]") -> None:
+    """An input is opened twice, to be recognised and to be read in the order of time: a stream comes once."""
+    for path in paths:
+        if str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir()):
+            name = "standard input" if str(path) in ("-", "/dev/stdin") else str(path)
+            raise click.UsageError(
+                f"scan takes files and folders, and {name} is none. Write it to a file, and name that."
+            )
+
+
 def _progress(at: datetime, count: int) -> None:
     click.echo(f"\r\033[K{at:%Y-%m-%d %H:%M} · {count:,} requests and looks", nl=False, err=True)
 
@@ -78,9 +89,10 @@ def _table(result: "Scan") -> str:
             reasons = ", ".join(f"{reason} ({count:,})" for reason, count in source["reasons"].items())
             lines.append(f"not taken: {source['path']}: {reasons}")
     findings = [
-        [finding["severity"], finding["rule"], finding["state"], finding["says"]] for finding in shown["findings"]
+        [finding["severity"], finding["rule"], finding["state"], finding["fingerprint"], finding["says"]]
+        for finding in shown["findings"]
     ]
-    lines.append(table(findings, ["severity", "rule", "state", "what"]) if findings else "No findings.")
+    lines.append(table(findings, ["severity", "rule", "state", "fingerprint", "what"]) if findings else "No findings.")
     facts = sum(source["facts"] for source in shown["inputs"])
     counts = {
         outcome: sum(rule[outcome] for rule in shown["verdicts"].values()) for outcome in ("fails", "meets", "blind")
