@@ -1,6 +1,7 @@
 """Rules are found by their folders; what is no rule's folder is named."""
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -9,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+import collectors
 import rules
 from agent.engine import catalogue
 from agent.engine.catalogue import CatalogueError
@@ -99,3 +101,16 @@ def test_a_folder_holds_one_rule(shelf: Shelf) -> None:
     (shelf.put("growth", "too_many", "GRW-98") / "rule.py").write_text("")
     with pytest.raises(CatalogueError, match="declares 0 rules"):
         catalogue.discover(shelf.load())
+
+
+FOLDER = Path(next(iter(rules.__path__)))
+TEXTS = sorted(path for kind in ("rule.py", "README.md") for path in FOLDER.rglob(kind))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: "/".join(path.parts[-3:]))
+def test_what_a_rule_tells_names_neither_a_collector_nor_a_rule_that_is_not_there(path: Path) -> None:
+    text = path.read_text()
+    there = {folder.name for folder in Path(next(iter(collectors.__path__))).iterdir()}
+    assert {name.lower() for name in re.findall(r"(\w+)[ -]collector", text)} <= there
+    known = {rule.id for rule in catalogue.discover(rules)}
+    assert set(re.findall(r"\b[A-Z]{3}-\d\d\b", text)) <= known

@@ -58,7 +58,7 @@ def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
     )
 
 
-_SAMPLE = "let the Kafka collector describe this group every 15 to 60 s"
+_SAMPLE = "give a recording that looks at this group every 15 to 60 s"
 
 
 def _samples(need: str, seen: int, least: int) -> Need:
@@ -68,7 +68,7 @@ def _samples(need: str, seen: int, least: int) -> Need:
 def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
     """An idle topic will be judged once it is busy; one whose end offsets stay away beside its lag, never."""
     if produced is None and sampled:
-        return Need(need, None, ">=", 1, learn="let the Kafka collector read end offsets", reason=Reason.NOT_SENT)
+        return Need(need, None, ">=", 1, learn="give a recording that has the topic's end offsets", reason=Reason.NOT_SENT)
     return Need(need, _whole(produced), ">=", 1, learn="wait until enough was sampled and something is produced")
 
 
