@@ -17,7 +17,7 @@ TEXT = (ROOT / "README.md").read_text()
 CODE = re.findall(r"`([^`\n]+)`", TEXT)
 SHOWN = [line.strip().partition(" #")[0] for line in re.findall(r"(?m)^    (.+)$", TEXT)]
 GROUPS = {
-    "finding": ("ack", "silence", "dispute", "waive"),
+    "finding": ("list", "ack", "silence", "dispute", "waive"),
     "db": ("upgrade", "downgrade", "status"),
     "config": ("show",),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.common import checked_settings, config_option, table
+from agent.cli.common import checked_settings, config_option, store_of, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,18 +74,16 @@ def explain(rule_id: str, subject: str | None, config_path: "Path | None") -> in
 
 
 def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
-    from agent.app.parts import store_url
     from agent.app.wiring import declared_by, thresholds
     from agent.engine.round import Rounds
     from agent.model.seam import SubjectRef
-    from agent.store.store import open_store
 
     try:
         wanted = SubjectRef.parse(text)
     except ValueError as problem:
         raise click.UsageError(str(problem)) from problem
     settings = checked_settings(config_path)
-    store = open_store(store_url(settings), create=False)
+    store = store_of(settings)
     rounds = Rounds(store, [rule], declared_by(settings), thresholds=thresholds(settings))
     judged = rounds.judge(datetime.now(UTC) - settings.rounds.settle)
     store.close()

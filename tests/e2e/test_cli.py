@@ -1,5 +1,6 @@
 """The command line: what it refuses, with which exit code, in one sentence and without a traceback."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -137,6 +138,57 @@ def test_a_store_that_is_missing_or_does_not_answer_could_not_be_looked_at(
         done = told(*words, cwd=tmp_path)
         assert (done.code, done.err.count("\n")) == (3, 1)
         assert says in done.err
+
+
+def test_a_store_that_is_not_there_is_told_with_where_it_was_looked_for_and_how_to_name_another(
+    finding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for words in (("list",), ("ack", finding)):
+        done = told("finding", *words, cwd=tmp_path / "elsewhere")
+        assert done.code == 3
+        assert f"There is no store at {tmp_path / 'elsewhere' / 'seamwatch-data' / 'seamwatch.db'}." in done.err
+        assert "SEAMWATCH_DATA_DIR=FOLDER" in done.err
+    monkeypatch.setenv("SEAMWATCH_DATA_DIR", str(tmp_path / "seamwatch-data"))
+    assert told("finding", "ack", finding, cwd=tmp_path / "elsewhere").code == 0
+
+
+def test_findings_are_listed_with_their_fingerprints_and_what_was_said(finding: str, tmp_path: Path) -> None:
+    head, row = told("finding", "list", cwd=tmp_path).out.splitlines()
+    assert head.split() == ["fingerprint", "rule", "subject", "state", "since", "disposition"]
+    assert row.split()[:4] == [finding, "GOV-01", "workflow:a", "open"]
+    assert row.endswith(" UTC")
+    [one] = json.loads(told("finding", "list", "--format", "json", cwd=tmp_path).out)
+    assert list(one) == ["fingerprint", "rule", "subject", "state", "since", "disposition", "until"]
+    assert (one["fingerprint"], one["subject"]) == (finding, {"kind": "workflow", "name": "a"})
+    assert (one["disposition"], one["until"]) == (None, None)
+    until = day(9)
+    done = told("finding", "waive", finding, "--owner", "o", "--reason", "r", "--until", until, cwd=tmp_path)
+    [one] = json.loads(told("finding", "list", "--format", "json", cwd=tmp_path).out)
+    assert (one["disposition"], one["until"]) == ("waived", f"{until}T23:59:59Z")
+    end = f"waived until {datetime.fromisoformat(until):%-d %b %Y}, 23:59 UTC"
+    assert done.out == f"GOV-01 on workflow:a is {end}.\n"
+    assert told("finding", "list", cwd=tmp_path).out.rstrip().endswith(end)
+
+
+def test_a_time_of_a_day_ends_at_that_time_and_today_is_not_over(finding: str, tmp_path: Path) -> None:
+    words = ("waive", finding, "--owner", "o", "--reason", "r", "--until")
+    assert told("finding", *words, f"{day(3)}T10:00:00+02:00", cwd=tmp_path).out.endswith(", 08:00 UTC.\n")
+    assert told("finding", *words, day(0), cwd=tmp_path).out.endswith(f"{datetime.now(UTC):%Y}, 23:59 UTC.\n")
+
+
+def test_a_store_without_findings_lists_none_and_a_resolved_one_only_with_all(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'seamwatch-data' / 'seamwatch.db'}")
+    assert told("finding", "list", cwd=tmp_path).out == "No findings.\n"
+    now = datetime.now(UTC)
+    store.attach(now)
+    Rounds(store, catalogue(), declared_in([("w.yaml", FLOWS)])).run(now, elapsed=True)
+    gone = declared_in([("w.yaml", "workflows: [{name: a, tier: sandbox}]")])
+    for later in (1, 2, 3):
+        Rounds(store, catalogue(), gone).run(now + timedelta(days=later), elapsed=True)
+    store.close()
+    assert told("finding", "list", cwd=tmp_path).out == "No findings.\n"
+    assert " resolved " in told("finding", "list", "--all", cwd=tmp_path).out
 
 
 def broken(_words: list[str]) -> object:
