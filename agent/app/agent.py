@@ -1,6 +1,7 @@
 """The agent: doors, journal, store, rounds and screens in one process. Stops cleanly; starts again without loss."""
 
 import asyncio
+import errno
 import logging
 import signal
 import socket
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 
 EXIT_BROKEN = 75  #: the journal cannot be trusted any more: start again from it (EX_TEMPFAIL)
 _TURN_SECONDS = 0.001  #: of a thread, while others wait; a page gives its turn away at each of a dozen queries
+
+
+class PortError(Exception):
+    """A port that the agent needs cannot be had now; says which, and what to do."""
 
 
 class Agent:
@@ -172,7 +177,7 @@ def _site(parts: Parts, metrics: Telemetry) -> FastAPI:
 
 
 def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
-    """Bind both doors; with `next_free` a taken port gives way to the next one. Raise OSError where none is free."""
+    """Bind both doors; with `next_free` a taken port gives way to the next one. Raise PortError where none is free."""
     sockets: dict[str, socket.socket] = {}
     for name, wanted in (("otlp", settings.listen.otlp), ("web", settings.listen.web)):
         host, port = wanted.host, wanted.port
@@ -185,11 +190,17 @@ def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
                 if number == tries[-1]:
                     for opened in sockets.values():
                         opened.close()
-                    msg = (
-                        f"Cannot listen on {host}:{port} ({problem.strerror}). Stop what uses it, or set listen.{name}."
-                    )
-                    raise OSError(msg) from problem
+                    raise PortError(_refused(name, f"{host}:{port}", problem, next_free=next_free)) from problem
     return sockets
+
+
+def _refused(name: str, address: str, problem: OSError, *, next_free: bool) -> str:
+    head = f"Cannot listen on {address} ({problem.strerror})."
+    if problem.errno != errno.EADDRINUSE:
+        return f"{head} Set listen.{name} to an address of this machine that this user may take."
+    if next_free:
+        return f"{head} The 49 ports after it are in use as well. Stop what uses them, or set listen.{name}."
+    return f"{head} Stop what uses it, set listen.{name}, or add --next-free-port."
 
 
 def run(settings: Settings, parts: Parts, sockets: dict[str, socket.socket]) -> int:

@@ -92,9 +92,7 @@ def _sentence(problem: Exception) -> tuple[int, str]:
     from agent.store.change import StoreInUseError
     from agent.store.engine import StoreError, StoreProblem
 
-    if isinstance(problem, FolderInUseError | StoreInUseError) or (
-        isinstance(problem, OSError) and problem.errno is None
-    ):
+    if isinstance(problem, FolderInUseError | StoreInUseError):
         return EXIT_USAGE, str(problem)  # ours, with what to do: what another process has
     if isinstance(problem, StoreError):
         return EXIT_BLIND, str(problem)
