@@ -265,6 +265,39 @@ def test_a_threshold_of_another_kind_is_told_with_an_example(value: str, tmp_pat
     assert done.err.endswith("not a number of seconds. Write a number of seconds, such as 900.\n")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "takes"),
+    [
+        ("LAG-01.age", "-3", "0 or more"),
+        ("LAG-01.fast", "-0.5", "0 seconds or more"),
+        ("LAG-01.fast_samples", "-1", "0 or more"),
+        ("LAG-01.p", "7", "a share from 0 to 1"),
+        ("LAG-01.p", ".nan", "a share from 0 to 1"),
+        ("LAG-01.age", ".inf", "0 or more, up to 2^53"),
+        ("IDM-01.identified", "1.01", "a share from 0 to 1"),
+        ("IDM-02.bound", "-0.1", "a share from 0 to 1"),
+        ("TRC-01.bound", "2", "a share from 0 to 1"),
+        ("SCH-04.writers", "-2", "0 or more"),
+    ],
+)
+def test_a_threshold_that_cannot_be_is_refused_with_its_place_and_range(
+    key: str, value: str, takes: str, tmp_path: Path
+) -> None:
+    rule, name = key.split(".")
+    (tmp_path / "seamwatch.yaml").write_text(f"rules:\n  {rule}: {{{name}: {value}}}\n")
+    done = told("config", "show", cwd=tmp_path)
+    assert done.code == 2
+    place = f"seamwatch.yaml, line 2, column {14 + len(name)}"
+    assert done.err.startswith(f"{place}: rules.{key} is ")
+    assert done.err.endswith(f"; it takes {takes}.\n")
+
+
+@pytest.mark.parametrize("pair", ["age: 0", "p: 0", "p: 1", "fast: 0.5", "draining: 7", "age: 120.5", "tail: 0"])
+def test_a_threshold_at_the_edge_of_its_range_is_taken(pair: str, tmp_path: Path) -> None:
+    (tmp_path / "seamwatch.yaml").write_text(f"rules: {{LAG-01: {{{pair}}}}}")
+    assert told("config", "show", cwd=tmp_path).code == 0
+
+
 def test_a_known_threshold_is_shown_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "seamwatch.yaml").write_text("rules: {LAG-01: {fast: 1200}}")
     done = told("config", "show", "--origin", cwd=tmp_path)

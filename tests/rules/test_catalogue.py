@@ -1,5 +1,6 @@
 """Rules are found by their folders; what is no rule's folder is named."""
 
+import dataclasses
 import importlib
 import re
 import sys
@@ -114,3 +115,11 @@ def test_what_a_rule_tells_names_neither_a_collector_nor_a_rule_that_is_not_ther
     assert {name.lower() for name in re.findall(r"(\w+)[ -]collector", text)} <= there
     known = {rule.id for rule in catalogue.discover(rules)}
     assert set(re.findall(r"\b[A-Z]{3}-\d\d\b", text)) <= known
+
+
+def test_every_threshold_that_is_shipped_below_one_says_that_it_is_a_share() -> None:
+    for rule in catalogue.discover(rules):
+        low = {
+            name for name, value in dataclasses.asdict(rule.defaults).items() if isinstance(value, float) and value <= 1
+        }
+        assert low == set(getattr(rule.config, "SHARES", ())), rule.id
