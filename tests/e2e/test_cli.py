@@ -306,6 +306,28 @@ def test_a_known_threshold_is_shown_with_its_place(tmp_path: Path) -> None:
     assert "seamwatch.yaml:1" in done.out
 
 
+@pytest.mark.parametrize("word", ["LAG-01", "lag-01", "rising-lag", "Rising-Lag", "rising lag", "rising_lag"])
+def test_a_rule_is_explained_by_its_id_or_its_name(word: str, tmp_path: Path) -> None:
+    done = told("explain", word, cwd=tmp_path)
+    assert done.code == 0
+    assert done.out.startswith("# LAG-01 rising-lag\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("LAG-1", 'Did you mean "LAG-01"?'),
+        ("lag", 'Did you mean "LAG-01"?'),
+        ("risinglag", 'Did you mean "rising-lag"?'),
+        ("XYZ-99", "There are DLQ-01, GOV-01, "),
+    ],
+)
+def test_a_rule_that_is_not_there_is_told_with_the_nearest(word: str, says: str, tmp_path: Path) -> None:
+    done = told("explain", word, cwd=tmp_path)
+    assert done.code == 2
+    assert f'There is no rule "{word}". {says}' in done.err
+
+
 def test_a_mistake_in_a_workflow_file_keeps_nobody_from_acknowledging(finding: str, tmp_path: Path) -> None:
     (tmp_path / "seamwatch.yaml").write_text("workflows: [none.yaml]")
     assert told("finding", "ack", finding, cwd=tmp_path).code == 0
