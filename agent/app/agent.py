@@ -33,7 +33,11 @@ _TURN_SECONDS = 0.001  #: of a thread, while others wait; a page gives its turn 
 
 
 class PortError(Exception):
-    """A port that the agent needs cannot be had now; says which, and what to do."""
+    """A port that the agent needs cannot be had; says which, and what to do. Where it is `in_use`, later it may be."""
+
+    def __init__(self, text: str, *, in_use: bool) -> None:
+        super().__init__(text)
+        self.in_use = in_use
 
 
 class Agent:
@@ -190,17 +194,19 @@ def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
                 if number == tries[-1]:
                     for opened in sockets.values():
                         opened.close()
-                    raise PortError(_refused(name, f"{host}:{port}", problem, next_free=next_free)) from problem
+                    raise _refused(name, f"{host}:{port}", problem, next_free=next_free) from problem
     return sockets
 
 
-def _refused(name: str, address: str, problem: OSError, *, next_free: bool) -> str:
+def _refused(name: str, address: str, problem: OSError, *, next_free: bool) -> PortError:
     head = f"Cannot listen on {address} ({problem.strerror})."
     if problem.errno != errno.EADDRINUSE:
-        return f"{head} Set listen.{name} to an address of this machine that this user may take."
+        return PortError(f"{head} Set listen.{name} to an address that this user may take.", in_use=False)
     if next_free:
-        return f"{head} The 49 ports after it are in use as well. Stop what uses them, or set listen.{name}."
-    return f"{head} Stop what uses it, set listen.{name}, or add --next-free-port."
+        head, more = f"{head} So are the 49 ports after it.", f"Stop what uses them, or set listen.{name}."
+    else:
+        more = f"Stop what uses it, set listen.{name}, or add --next-free-port."
+    return PortError(f"{head} {more}", in_use=True)
 
 
 def run(settings: Settings, parts: Parts, sockets: dict[str, socket.socket]) -> int:

@@ -41,7 +41,7 @@ def run(
         sockets = listen(settings, next_free=next_free_port)
     except PortError as problem:
         click.echo(str(problem), err=True)
-        return EXIT_BROKEN
+        return EXIT_BROKEN if problem.in_use else 2
     if replay:
         from agent.app import demo
 

@@ -1,13 +1,17 @@
 """The command line: what it refuses, with which exit code, in one sentence and without a traceback."""
 
+import errno
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from agent.app.agent import listen
 from agent.app.wiring import catalogue, declared_in
 from agent.cli.dispatch import run
+from agent.config import load_settings
 from agent.engine.round import Rounds
 from agent.store.store import open_store
 from tests.e2e.commands import told
@@ -326,6 +330,39 @@ def test_a_rule_that_is_not_there_is_told_with_the_nearest(word: str, says: str,
     done = told("explain", word, cwd=tmp_path)
     assert done.code == 2
     assert f'There is no rule "{word}". {says}' in done.err
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "code", "says"),
+    [
+        (errno.EADDRINUSE, (), 75, "Stop what uses it, set listen.otlp, or add --next-free-port."),
+        (errno.EADDRINUSE, ("--next-free-port",), 75, "Stop what uses them, or set listen.otlp."),
+        (errno.EACCES, (), 2, "Set listen.otlp to an address that this user may take."),
+        (errno.EADDRNOTAVAIL, ("--next-free-port",), 2, "Set listen.otlp to an address that this user may take."),
+    ],
+)
+def test_a_port_in_use_is_tried_again_and_one_that_cannot_be_had_is_a_mistake(
+    number: int, words: tuple[str, ...], code: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_host: str, _port: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("agent.app.agent.bind", refuse)
+    done = told("run", *words, cwd=tmp_path)
+    assert done.code == code
+    assert done.err.startswith(f"Cannot listen on 127.0.0.1:4318 ({os.strerror(number)}). ")
+    assert done.err.endswith(f"{says}\n")
+
+
+def test_the_next_free_port_is_taken_where_one_is_in_use() -> None:
+    settings = load_settings(None, {"SEAMWATCH_LISTEN__OTLP": "127.0.0.1:0"})
+    first = listen(settings, next_free=True)
+    taken = first["otlp"].getsockname()[1]
+    again = load_settings(None, {"SEAMWATCH_LISTEN__OTLP": f"127.0.0.1:{taken}"})
+    second = listen(again, next_free=True)
+    assert second["otlp"].getsockname()[1] > taken
+    for one in (*first.values(), *second.values()):
+        one.close()
 
 
 def test_a_mistake_in_a_workflow_file_keeps_nobody_from_acknowledging(finding: str, tmp_path: Path) -> None:
