@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,14 +12,17 @@ import pytest
 from agent.app.wiring import catalogue
 from agent.cli import COMMANDS
 from agent.config.load import RESERVED, variables
+from agent.store.store import open_store
+from tests.conftest import missing
 from tests.e2e.commands import told
+from tests.web.test_site import estate, serving
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 CODE = re.findall(r"`([^`\n]+)`", TEXT)
 SHOWN = [line.strip().partition(" #")[0] for line in re.findall(r"(?m)^    (.+)$", TEXT)]
 GROUPS = {
-    "finding": ("ack", "silence", "dispute", "waive"),
+    "finding": ("list", "ack", "silence", "dispute", "waive"),
     "db": ("upgrade", "downgrade", "status"),
     "config": ("show",),
 }
@@ -46,7 +51,9 @@ def test_every_command_stands_in_the_readme_and_is_one() -> None:
 
 
 def test_every_option_that_the_readme_names_is_one() -> None:
-    everything = "".join(helped(name) for name in COMMANDS) + helped("config", "show")
+    everything = "".join(helped(name) for name in COMMANDS) + "".join(
+        helped(group, name) for group, names in GROUPS.items() for name in names
+    )
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TEXT))
     assert {"--follow", "--replay", "--fail-on", "--min-coverage"} <= named
     assert {option for option in named if option not in everything} == set()
@@ -83,3 +90,21 @@ def test_every_target_of_make_that_the_readme_names_is_one() -> None:
     named = {code.split()[1] for code in [*CODE, *SHOWN] if code.startswith("make ")}
     assert named
     assert named <= targets
+
+
+def test_the_change_that_the_readme_sends_is_taken_and_without_its_origin_refused(tmp_path: Path) -> None:
+    if not shutil.which("curl"):
+        missing("curl is not installed.")
+    [line] = re.findall(r"(?m)^    (curl .+\\\n.+)$", TEXT)
+    store = open_store(f"sqlite:///{tmp_path / 's.db'}")
+    estate(store, ["orders"])
+    fingerprint = store.findings()[0].fingerprint
+    with serving(store) as port:
+        words = shlex.split(line.replace("\\\n", " ").replace("8740", str(port)).replace("FINGERPRINT", fingerprint))
+        origin = words.index(f"Origin: http://127.0.0.1:{port}")
+        for sent, says in (([*words[: origin - 1], *words[origin + 1 :]], "Send an Origin"), (words, '"said":"ack"')):
+            done = subprocess.run([*sent, "-sS"], capture_output=True, text=True, check=False)
+            assert says in done.stdout, done.stderr
+            acknowledged = store.findings()[0].said.owner == "payments"
+            assert acknowledged is (sent == words)
+    store.close()

@@ -1,6 +1,7 @@
 """The agent: doors, journal, store, rounds and screens in one process. Stops cleanly; starts again without loss."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -34,6 +35,14 @@ EXIT_BROKEN = 75  #: the journal cannot be trusted any more: start again from it
 _STOP_SECONDS = 3.0  #: for the last flush, and again for what still works in a thread
 _WORKER = "work"
 _TURN_SECONDS = 0.001  #: of a thread, while others wait; a page gives its turn away at each of a dozen queries
+
+
+class PortError(Exception):
+    """A port that the agent needs cannot be had; says which, and what to do. Where it is `in_use`, later it may be."""
+
+    def __init__(self, text: str, *, in_use: bool) -> None:
+        super().__init__(text)
+        self.in_use = in_use
 
 
 class Agent:
@@ -202,7 +211,7 @@ def _site(parts: Parts, metrics: Telemetry) -> FastAPI:
 
 
 def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
-    """Bind both doors; with `next_free` a taken port gives way to the next one. Raise OSError where none is free."""
+    """Bind both doors; with `next_free` a taken port gives way to the next one. Raise PortError where none is free."""
     sockets: dict[str, socket.socket] = {}
     for name, wanted in (("otlp", settings.listen.otlp), ("web", settings.listen.web)):
         host, port = wanted.host, wanted.port
@@ -215,11 +224,19 @@ def listen(settings: Settings, *, next_free: bool) -> dict[str, socket.socket]:
                 if number == tries[-1]:
                     for opened in sockets.values():
                         opened.close()
-                    msg = (
-                        f"Cannot listen on {host}:{port} ({problem.strerror}). Stop what uses it, or set listen.{name}."
-                    )
-                    raise OSError(msg) from problem
+                    raise _refused(name, f"{host}:{port}", problem, next_free=next_free) from problem
     return sockets
+
+
+def _refused(name: str, address: str, problem: OSError, *, next_free: bool) -> PortError:
+    head = f"Cannot listen on {address} ({problem.strerror})."
+    if problem.errno != errno.EADDRINUSE:
+        return PortError(f"{head} Set listen.{name} to an address that this user may take.", in_use=False)
+    if next_free:
+        head, more = f"{head} So are the 49 ports after it.", f"Stop what uses them, or set listen.{name}."
+    else:
+        more = f"Stop what uses it, set listen.{name}, or add --next-free-port."
+    return PortError(f"{head} {more}", in_use=True)
 
 
 def run(settings: Settings, parts: Parts, sockets: dict[str, socket.socket]) -> int:

@@ -139,6 +139,7 @@ class Inputs:
     files: list[Input] = field(default_factory=list)
     workflows: list[tuple[str, str]] = field(default_factory=list)
     recordings: list[Recorded] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)  #: paths that lead nowhere
     _streams: list[_File] = field(default_factory=list)
     _seen: set[Path] = field(default_factory=set)
 
@@ -200,6 +201,7 @@ class Inputs:
         """Count a path that is not there."""
         source = Input(str(path))
         source.reject("does not exist")
+        self.absent.append(source.path)
         self.files.append(source)
 
 

@@ -35,6 +35,20 @@ class Scan:
     seams: dict[SeamKey, Counter[str]] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     last: Outcomes | None = None
+    beyond: datetime | None = None  #: of the first thing that happened, where all happened after `as_of`
+
+    def unseen(self, *, gate: bool) -> str:
+        """Why it could not look, in a sentence; empty where it could. A mistyped path must not pass a gate."""
+        if not self.inputs.readable:
+            return "None of the inputs could be read."
+        if self.beyond is not None:
+            return f"Nothing was looked at: the first of it is of {_time(self.beyond)}, after --as-of."
+        if self.last is None:
+            return "Nothing was looked at: the inputs tell of nothing that happened."
+        if gate and self.inputs.absent:
+            several = len(self.inputs.absent) > 1
+            return f"{', '.join(self.inputs.absent)} {'do' if several else 'does'} not exist: the rest was judged."
+        return ""
 
     @property
     def coverage(self) -> float:
@@ -136,7 +150,9 @@ def scan(
         store: Store | None = None
         for fresh, happened in stretches(inputs.happened()):
             if as_of is not None and happened.at > as_of:
-                if one is not None and not fresh:
+                if one is None:
+                    result.beyond = happened.at
+                elif not fresh:
                     one.wait(as_of)
                 break
             if fresh:

@@ -13,6 +13,7 @@ from agent.config import ConfigError, workflow
 from agent.config import load as loading
 from agent.config.problem import Problem, nearest, quoted
 from agent.config.settings import Settings
+from agent.config.words import MAX_WHOLE
 from agent.engine.catalogue import discover
 from agent.engine.round import configured
 from agent.model.declared import Declarations
@@ -116,6 +117,8 @@ def _changed(settings: Settings, rule: Rule, changed: Mapping[str, Any]) -> Iter
         if not _fits(rule, name, value, default):
             kind, example = _kind(default)
             yield settings.problem(key, f"{key} is {quoted(value)}, not {kind}", f"Write {kind}, such as {example}.")
+        elif takes := _beyond(rule, name, value):
+            yield settings.problem(key, f"{key} is {quoted(value)}; it takes {takes}")
 
 
 def _fits(rule: Rule, name: str, value: Any, default: Any) -> bool:
@@ -124,6 +127,17 @@ def _fits(rule: Rule, name: str, value: Any, default: Any) -> bool:
     except (ValueError, TypeError, OverflowError):
         return False
     return isinstance(value, bool) == isinstance(default, bool)
+
+
+def _beyond(rule: Rule, name: str, value: Any) -> str:
+    """What a threshold takes, where a value is a number beyond it: durations, counts and ages are never negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    share = name in getattr(rule.config, "SHARES", ())
+    if 0 <= value <= (1 if share else MAX_WHOLE):
+        return ""
+    seconds = " seconds" if isinstance(getattr(rule.defaults, name), timedelta) else ""
+    return "a share from 0 to 1" if share else f"0{seconds} or more, up to 2^53" if value > 0 else f"0{seconds} or more"
 
 
 def _kind(default: Any) -> tuple[str, str]:

@@ -9,7 +9,7 @@ COMMANDS = {
     "scan": ("agent.cli.scan", "Judge captures and recordings, offline."),
     "explain": ("agent.cli.rules", "What a rule looks for, or why it says what it says of a subject."),
     "rules": ("agent.cli.rules", "List the rules."),
-    "finding": ("agent.cli.finding", "Acknowledge, silence, dispute or waive a finding."),
+    "finding": ("agent.cli.finding", "List findings; acknowledge, silence, dispute or waive one."),
     "db": ("agent.cli.db", "The store's schema: upgrade, downgrade, status."),
     "config": ("agent.cli.config", "Show the configuration in force."),
     "schema": ("agent.cli.config", "Print a JSON Schema: config, workflow, recording, scan."),

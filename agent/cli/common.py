@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.config.settings import Settings
+    from agent.store.store import Store
 
 _DURATION = r"(\d{1,12}(?:\.\d{1,9})?)(s|m|h|d)?"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, None: 1}
@@ -101,6 +102,25 @@ def checked_settings(config_path: "Path | None") -> "Settings":
     from agent.app.wiring import checked_settings as load
 
     return load(config_path)
+
+
+def store_of(settings: "Settings") -> "Store":
+    """The store that an agent of these settings made; raise StoreError, with where it was looked for and what to do."""
+    from agent.app.parts import store_url
+    from agent.store.engine import Database, StoreError
+    from agent.store.store import open_store
+
+    url = store_url(settings)
+    path = Database(url).path
+    if path is not None and not path.exists():
+        msg = f"There is no store at {path.resolve()}. Name the agent's data folder, SEAMWATCH_DATA_DIR=FOLDER or "
+        raise StoreError(msg + "data_dir in seamwatch.yaml, or start seamwatch once.")
+    return open_store(url, create=False)
+
+
+def shown_time(at: datetime | None) -> str:
+    """A time as a person reads it, with its year and zone."""
+    return f"{at.astimezone(UTC):%-d %b %Y, %H:%M} UTC" if at else ""
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:

@@ -89,10 +89,11 @@ def _told(problem: Exception) -> int:
 
 def _sentence(problem: Exception) -> tuple[int, str]:
     from agent.app.journalling import FolderInUseError
+    from agent.store.change import StoreInUseError
     from agent.store.engine import StoreError, StoreProblem
 
-    if isinstance(problem, FolderInUseError) or (isinstance(problem, OSError) and problem.errno is None):
-        return EXIT_USAGE, str(problem)  # ours, with what to do: a folder or a port that another process has
+    if isinstance(problem, FolderInUseError | StoreInUseError):
+        return EXIT_USAGE, str(problem)  # ours, with what to do: what another process has
     if isinstance(problem, StoreError):
         return EXIT_BLIND, str(problem)
     if isinstance(problem, StoreProblem):

@@ -1,43 +1,102 @@
 """`seamwatch finding`: what a person says of a finding."""
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.common import SHORTEST, Duration, config_option, settings_of
+from agent.cli.common import SHORTEST, Duration, config_option, settings_of, shown_time, store_of, table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.model.finding import Finding, Said
+
 _YEAR = timedelta(days=366)
+_DAY = r"\d{4}-\d\d-\d\d"
+_DAYS_END = "T23:59:59+00:00"
 
 
 @click.group()
 def finding() -> None:
-    """Acknowledge, silence, dispute or waive a finding by its fingerprint."""
+    """List findings; acknowledge, silence, dispute or waive one by its fingerprint."""
+
+
+@finding.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also those that are resolved.")
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@config_option
+def listed(everything: bool, output: str, config_path: "Path | None") -> int:
+    """The findings of the store with their fingerprints, the newest first."""
+    import orjson
+
+    from agent.model.finding import ALIVE, Signal
+
+    store = store_of(settings_of(config_path))
+    try:
+        found = store.findings([*ALIVE, *([Signal.RESOLVED] if everything else [])])
+    finally:
+        store.close()
+    if output == "json":
+        click.echo(
+            orjson.dumps([_as_dict(one) for one in found], option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+        )
+    elif found:
+        rows = [
+            [one.fingerprint, one.rule, str(one.subject), one.signal.value, shown_time(_since(one)), _held(one)]
+            for one in found
+        ]
+        click.echo(table(rows, ["fingerprint", "rule", "subject", "state", "since", "disposition"]))
+    else:
+        click.echo("No findings.")
+    return 0
+
+
+def _since(one: "Finding") -> datetime | None:
+    return one.opened or one.since
+
+
+def _held(one: "Finding") -> str:
+    return _told(one.said) if one.said.holds(datetime.now(UTC)) else ""
+
+
+def _told(said: "Said") -> str:
+    """What was said, and until when."""
+    return f"{said.disposition.value} until {shown_time(said.until)}" if said.until else said.disposition.value
+
+
+def _as_dict(one: "Finding") -> dict[str, Any]:
+    holds = one.said.holds(datetime.now(UTC))
+    return {
+        "fingerprint": one.fingerprint,
+        "rule": one.rule,
+        "subject": one.subject.as_dict(),
+        "state": one.signal.value,
+        "since": _since(one),
+        "disposition": one.said.disposition.value if holds else None,
+        "until": one.said.until if holds else None,
+    }
 
 
 def _say(
     config_path: "Path | None", fingerprint: str, word: str, *, owner: str, reason: str = "", until: str = ""
 ) -> int:
-    from agent.app.parts import store_url
     from agent.model.saying import check
-    from agent.store.store import open_store
 
     now = datetime.now(UTC)
     said, wrong = check(word, owner, reason, until, now)
     if said is None:
         raise click.UsageError(wrong)
-    store = open_store(store_url(settings_of(config_path)), create=False)
+    store = store_of(settings_of(config_path))
     try:
         told = store.say(fingerprint, said, now)
     finally:
         store.close()
     if told is None:
-        click.echo(f"There is no finding {fingerprint}. Its page and `seamwatch scan` show fingerprints.", err=True)
+        click.echo(f"There is no finding {fingerprint}. `seamwatch finding list` shows fingerprints.", err=True)
         return 2
-    click.echo(f"{told.rule} on {told.subject} is {said.disposition.value}.")
+    click.echo(f"{told.rule} on {told.subject} is {_told(said)}.")
     return 0
 
 
@@ -79,8 +138,9 @@ def dispute(fingerprint: str, reason: str, owner: str, config_path: "Path | None
 @click.argument("fingerprint")
 @click.option("--owner", required=True, help="Who answers for it.")
 @_REASON
-@click.option("--until", required=True, metavar="DAY", help="When the waiver ends, such as 2027-01-31.")
+@click.option("--until", required=True, metavar="DAY", help="Its last day in UTC, such as 2027-01-31.")
 @config_option
 def waive(fingerprint: str, owner: str, reason: str, until: str, config_path: "Path | None") -> int:
     """Accept it, with an owner, a reason and an end. It stays visible and counted."""
+    until = until.strip() + (_DAYS_END if re.fullmatch(_DAY, until.strip(), re.ASCII) else "")
     return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=until)

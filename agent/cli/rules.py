@@ -1,12 +1,13 @@
 """`seamwatch rules` and `seamwatch explain`."""
 
 import dataclasses
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.common import checked_settings, config_option, table
+from agent.cli.common import checked_settings, config_option, store_of, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,33 +60,41 @@ def rules(as_json: bool) -> int:
 @click.argument("subject", required=False, metavar="[KIND:NAME[,label=value...]]")
 @config_option
 def explain(rule_id: str, subject: str | None, config_path: "Path | None") -> int:
-    """What a rule looks for; with a subject, what it says of it now, and why."""
-    from agent.app.wiring import catalogue
+    """What a rule looks for, by its ID or its name; with a subject, what it says of it now, and why."""
     from agent.engine.catalogue import readme
 
-    rule = next((rule for rule in catalogue() if rule.id == rule_id.upper()), None)
-    if rule is None:
-        known = ", ".join(rule.id for rule in catalogue())
-        raise click.UsageError(f"There is no rule {rule_id}. There are {known}.")
+    rule = _named(rule_id)
     if subject is None:
         click.echo(readme(rule))
         return 0
     return _explained(rule, subject, config_path)
 
 
+def _named(word: str) -> "Rule":
+    """The rule of an ID or a name; raise UsageError with the nearest one."""
+    from agent.app.wiring import catalogue
+    from agent.config.problem import nearest, quoted
+
+    known = {**{rule.id: rule for rule in catalogue()}, **{rule.name: rule for rule in catalogue()}}
+    asked = re.sub(r"[\s_]+", "-", word.strip())
+    found = known.get(asked.upper()) or known.get(asked.lower())
+    if found is None:
+        listed = f"There are {', '.join(rule.id for rule in catalogue())}."
+        raise click.UsageError(f"There is no rule {quoted(word)}. {nearest(asked, known) or listed}")
+    return found
+
+
 def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
-    from agent.app.parts import store_url
     from agent.app.wiring import declared_by, thresholds
     from agent.engine.round import Rounds
     from agent.model.seam import SubjectRef
-    from agent.store.store import open_store
 
     try:
         wanted = SubjectRef.parse(text)
     except ValueError as problem:
         raise click.UsageError(str(problem)) from problem
     settings = checked_settings(config_path)
-    store = open_store(store_url(settings), create=False)
+    store = store_of(settings)
     rounds = Rounds(store, [rule], declared_by(settings), thresholds=thresholds(settings))
     judged = rounds.judge(datetime.now(UTC) - settings.rounds.settle)
     store.close()

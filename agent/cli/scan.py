@@ -41,6 +41,7 @@ def scan(
 
     from agent.app.scan import scan as look
 
+    _files_only(paths)
     result = look(
         paths,
         every=every,
@@ -56,14 +57,24 @@ def scan(
         click.echo(_table(result))
     for problem in result.problems:
         click.echo(str(problem), err=True)
-    if not result.inputs.readable:
-        click.echo("None of the inputs could be read.", err=True)
+    if why := result.unseen(gate=fail_on is not None or min_coverage > 0):
+        click.echo(why, err=True)
         return 3
     if result.coverage < min_coverage:
         click.echo(f"Only {result.coverage:.0%} of what applies could be judged.", err=True)
         return 3
     worst = result.worst()
     return int(fail_on is not None and worst is not None and worst.rank <= _SEVERITIES.index(fail_on))
+
+
+def _files_only(paths: "tuple[Path, ...]") -> None:
+    """An input is opened twice, to be recognised and to be read in the order of time: a stream comes once."""
+    for path in paths:
+        if str(path) == "-" or (path.exists() and not path.is_file() and not path.is_dir()):
+            name = "standard input" if str(path) in ("-", "/dev/stdin") else str(path)
+            raise click.UsageError(
+                f"scan takes files and folders, and {name} is none. Write it to a file, and name that."
+            )
 
 
 def _progress(at: datetime, count: int) -> None:
@@ -78,9 +89,10 @@ def _table(result: "Scan") -> str:
             reasons = ", ".join(f"{reason} ({count:,})" for reason, count in source["reasons"].items())
             lines.append(f"not taken: {source['path']}: {reasons}")
     findings = [
-        [finding["severity"], finding["rule"], finding["state"], finding["says"]] for finding in shown["findings"]
+        [finding["severity"], finding["rule"], finding["state"], finding["fingerprint"], finding["says"]]
+        for finding in shown["findings"]
     ]
-    lines.append(table(findings, ["severity", "rule", "state", "what"]) if findings else "No findings.")
+    lines.append(table(findings, ["severity", "rule", "state", "fingerprint", "what"]) if findings else "No findings.")
     facts = sum(source["facts"] for source in shown["inputs"])
     counts = {
         outcome: sum(rule[outcome] for rule in shown["verdicts"].values()) for outcome in ("fails", "meets", "blind")

@@ -28,7 +28,7 @@ def run(
     config_path: "Path | None", replay: "tuple[Path, ...]", follow: bool, every: timedelta, next_free_port: bool
 ) -> int:
     """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly."""
-    from agent.app.agent import listen, run
+    from agent.app.agent import EXIT_BROKEN, PortError, listen, run
     from agent.app.logs import configure
     from agent.app.parts import assemble
 
@@ -37,7 +37,11 @@ def run(
     settings = checked_settings(config_path)
     configure(settings.log.level, settings.log.format)
     parts = assemble(settings)
-    sockets = listen(settings, next_free=next_free_port)
+    try:
+        sockets = listen(settings, next_free=next_free_port)
+    except PortError as problem:
+        click.echo(str(problem), err=True)
+        return EXIT_BROKEN if problem.in_use else 2
     if replay:
         from agent.app import demo
 

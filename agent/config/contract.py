@@ -167,7 +167,7 @@ class WorkflowShape:
 
     name: Annotated[Name, _says("Name of the workflow, unique in all files.", "order-to-cash")]
     owner: Annotated[Name | None, _says("The team that gets the findings.")] = None
-    on_call: Annotated[Name | None, _says("An alert channel of the configuration.")] = None
+    on_call: Annotated[Name | None, _says("Channel on which its owner is called, by name.")] = None
     runbook: Annotated[Text | None, _says("Link to the runbook.")] = None
     runbook_reviewed: Annotated[Day | None, _says("Day of its last review.")] = None
     covers: Annotated[tuple[RuleId, ...] | None, _says("Rule IDs of the failures that the runbook treats.")] = None
@@ -223,7 +223,7 @@ class TeamShape:
     """One team."""
 
     name: Annotated[Name, _says("Name of the team.", "payments-core")]
-    on_call: Annotated[Name | None, _says("Its alert channel.")] = None
+    on_call: Annotated[Name | None, _says("Channel on which it is called, by name.")] = None
     maturity_note: Annotated[Text | None, _says("What it knows already, in a sentence.")] = None
 
 

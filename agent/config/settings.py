@@ -105,7 +105,7 @@ class Store:
 class Listen:
     """Where the agent listens."""
 
-    otlp: Annotated[Loopback, note("Address for everything that is pushed: OTLP, pings, lineage.")] = OTLP
+    otlp: Annotated[Loopback, note("Address of OTLP over HTTP: traces.")] = OTLP
     web: Annotated[Loopback, note("Address of the screens, the API and /metrics.")] = WEB
 
 
@@ -115,7 +115,7 @@ class Journal:
     """The journal, which makes what was acknowledged last."""
 
     max_bytes: Annotated[Size, note("Largest size of the journal; beyond it spans are refused.")] = 256 << 20
-    reserve_bytes: Annotated[Size, note("Part of it that only pings and lineage may use.")] = 16 << 20
+    reserve_bytes: Annotated[Size, note("Part of it held back: a full disk still lets old records go.")] = 16 << 20
     commit_ms: Annotated[Whole, note("Milliseconds a request waits at most for others in flight.")] = 50
 
 

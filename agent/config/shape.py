@@ -155,9 +155,7 @@ def _words(kind: type, document: Document, path: Path, error: Any) -> tuple[str,
         return _unknown(kind, document, path)
     if tag == "literal_error":
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        return f"{name} is {quoted(given)}; it takes {either(words)}", nearest(
-            given, words
-        ) or f"Write {either(words)}."
+        return f"{name} is {quoted(given)}; it takes {either(words)}", nearest(given, words)
     if tag in _CONTAINERS:
         wanted = _CONTAINERS[tag]
         return f"{name} is {_kind_of(given)}, not {wanted}", _how(wanted, name)

@@ -125,7 +125,7 @@ def flag(value: object) -> bool:
     if not isinstance(value, bool):
         meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
         word = meant.get(value.lower()) if isinstance(value, str) else None
-        wrong(f"is {quoted(value)}; it takes true or false", f"Write {word}." if word else "Write true or false.")
+        wrong(f"is {quoted(value)}; it takes true or false", f"Write {word}." if word else "")
     return value
 
 

@@ -1,5 +1,6 @@
 """Workflow files, version 1: what cannot be measured and is declared instead. Every error at once, none raised."""
 
+import difflib
 import glob
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,11 +14,12 @@ from agent.config.document import Document
 from agent.config.problem import Path, Problem, either, nearest, quoted
 from agent.config.settings import Settings
 from agent.config.shape import check, spoken
-from agent.config.yamlfile import parse, read
+from agent.config.yamlfile import MAX_BYTES, parse, read
 from agent.model.declared import ComponentFacts, Declarations, LoadTest, Pilot, Team, Workflow
 from agent.model.seam import COMPONENT_KINDS, SeamKey
 
 MAX_FILES = 2_000
+_NEAR = 8  #: files of a name alike that are opened, to see whether they are meant
 _SECTIONS = tuple(key.name for key in fields(FileShape))
 _HEAD = re.compile(r"(?m)(?:^|[{,]\s*)[\"']?(?:workflows|components|teams)[\"']?[ \t]*:")
 _OTHER = re.compile(r"(?m)(?:^|[{,]\s*)[\"']?(?:openapi|asyncapi|swagger|apiVersion|services)[\"']?[ \t]*:")
@@ -75,13 +77,25 @@ def find(
 
 
 def _like(pattern: str, base: FilePath) -> str:
-    """The nearest name in the folder that a path leads to."""
+    """The nearest name in the folder that a path leads to, of a file that is one of workflows."""
     folder, _, name = pattern.rpartition("/")
     try:
         beside = sorted(entry.name for entry in (base / folder).iterdir())[:MAX_FILES]
     except (OSError, ValueError):
         return ""
-    return nearest(name, [f"{folder}/{one}" if folder else one for one in beside], lambda one: one.rpartition("/")[2])
+    near = difflib.get_close_matches(name.lower(), [one.lower() for one in beside], n=_NEAR)
+    meant = [one for one in beside if one.lower() in near and _is_one(base / folder / one)]
+    return nearest(name, [f"{folder}/{one}" if folder else one for one in meant], lambda one: one.rpartition("/")[2])
+
+
+def _is_one(file: FilePath) -> bool:
+    try:
+        if not file.is_file():
+            return False
+        with file.open("rb") as stream:
+            return looks_like_workflow(stream.read(MAX_BYTES).decode("utf-8", "replace"))
+    except OSError:
+        return False
 
 
 def _matches(pattern: str, base: FilePath) -> list[FilePath]:

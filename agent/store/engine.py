@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 _BUSY_SECONDS = 10
 _WRITERS_LOCK = 7_300_187_291  #: any number; it names our one lock on a PostgreSQL database
+_APPLICATION = "seamwatch"  #: names our sessions to a PostgreSQL server, and so to those who would change the schema
 
 StoreProblem = SQLAlchemyError  #: a call that failed; the next one may not
 
@@ -43,7 +44,8 @@ class Database:
         if not self.sqlite:
             # A process stopped in the middle of a transaction must not hold the lock of all others for ever.
             limits = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=60s"
-            options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10, "options": limits}}
+            ours = {"connect_timeout": 10, "options": limits, "application_name": _APPLICATION}
+            options = {"pool_pre_ping": True, "connect_args": ours}
         # The connection used last is used next: the others keep no pages in memory while one will do.
         self.engine: Engine = create_engine(parsed, pool_use_lifo=True, **options)
         self._lock = threading.RLock()

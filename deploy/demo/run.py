@@ -7,6 +7,7 @@ agent follows.
 import gzip
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -104,16 +105,20 @@ def _ready(port: int) -> bool:
         return False
 
 
-def live(demo: Demo, otlp: int, web: int, agent: "subprocess.Popen[bytes]", begun: float) -> None:
+def listing(data: Path) -> str:
+    """The command that lists the findings of the demo's own store."""
+    command = Path(sys.executable).with_name("seamwatch")
+    return f"SEAMWATCH_DATA_DIR={shlex.quote(str(data))} {shlex.quote(str(command))} finding list"
+
+
+def live(demo: Demo, data: Path, otlp: int, web: int, agent: "subprocess.Popen[bytes]", begun: float) -> None:
     """Let the estate live until the agent ends."""
     while agent.poll() is None and not _ready(web):
         time.sleep(0.2)
     if agent.poll() is None:
         seconds = time.monotonic() - begun
-        print(
-            f"Ready after {seconds:.0f} s: http://127.0.0.1:{web}. The estate goes on living; Ctrl-C stops it.",
-            flush=True,
-        )
+        print(f"Ready after {seconds:.0f} s: http://127.0.0.1:{web}. The estate goes on living; Ctrl-C stops it.")
+        print(f"Its findings in a second terminal: {listing(data)}", flush=True)
     while agent.poll() is None:
         time.sleep(BEAT)
         try:
@@ -170,7 +175,7 @@ def main() -> int:
         print("Replaying them through the real rules, which takes about 20 s on two quiet cores …", flush=True)
         otlp, web = free(4318), free(8740)
         agent = start(folder, otlp, web)
-        live(demo, otlp, web, agent, begun)
+        live(demo, folder / "data", otlp, web, agent, begun)
         return agent.wait()
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -25,7 +25,7 @@ def test_a_key_given_twice_hides_no_other_mistake(tmp_path: Path) -> None:
         '2, column 1: "wat" is no key of the file. It takes data_dir, store, listen, journal, limits, rounds, '
         "flush_seconds, workflows, clusters, databases, rules or log.",
         '3, column 1: "log" is given twice, first in line 1. Keep one of them.',
-        '3, column 15: log.format is "xml"; it takes text or json. Write text or json.',
+        '3, column 15: log.format is "xml"; it takes text or json.',
         '3, column 20: "formt" is no key of log. Did you mean "format"?',
         "4, column 16: flush_seconds is 0; it takes at least 0.1. Write a number of at least 0.1.",
     ]

@@ -191,8 +191,7 @@ team: []
         "year-month-day, such as 2026-05-01.",
         "w.yaml, line 11, column 21: workflows[0].volume_per_day is -1; it takes at least 0. Write a number of at "
         "least 0.",
-        'w.yaml, line 12, column 21: workflows[0].failure_impact is "high"; it takes critical or non-critical. '
-        "Write critical or non-critical.",
+        'w.yaml, line 12, column 21: workflows[0].failure_impact is "high"; it takes critical or non-critical.',
         'w.yaml, line 14, column 16: workflows[0].seams[0].kind is "consume", which is no kind of seam. Did you '
         'mean "consumes"?',
         'w.yaml, line 14, column 62: workflows[0].seams[0].target is "grup:prod/billing", which is no component. '
@@ -212,8 +211,7 @@ team: []
         'it has 4 fields. Write five fields: "0 2 * * *".',
         'w.yaml, line 19, column 17: components.topic:prod/clicks .component is "topic:prod/clicks ", with spaces '
         "around it, invisible characters or over 512. Write the plain name.",
-        "w.yaml, line 19, column 51: components.topic:prod/clicks .legal_hold is 1; it takes true or false. Write "
-        "true or false.",
+        "w.yaml, line 19, column 51: components.topic:prod/clicks .legal_hold is 1; it takes true or false.",
         "w.yaml, line 19, column 66: components.topic:prod/clicks .safe_posts is a text, not a list. Write one "
         "item a line, each after a dash.",
         "w.yaml, line 19, column 77: components.topic:prod/clicks .sunset is 2026, which is no date. Write "
@@ -348,3 +346,13 @@ def test_the_published_schema_takes_the_example_and_refuses_mistakes() -> None:
 def test_every_key_of_the_published_schema_is_described() -> None:
     for shape in schema("workflow")["$defs"].values():
         assert all(key["description"].endswith(".") for key in shape["properties"].values())
+
+
+def test_only_a_file_of_workflows_is_offered_for_one_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text("log: {level: info}\nworkflows: [flows.yaml]\n")
+    (tmp_path / "flowr.yaml").mkdir()
+    _, [problem] = find(["flows.yaml"], tmp_path)
+    assert "Did you mean" not in str(problem)
+    (tmp_path / "flowz.yaml").write_text("workflows: [{nam: a}]")
+    _, [problem] = find(["flows.yaml"], tmp_path)
+    assert str(problem).endswith('Did you mean "flowz.yaml"?')

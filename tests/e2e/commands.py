@@ -14,11 +14,15 @@ from agent.cli import main
 Done = subprocess.CompletedProcess[str]
 
 
-def seamwatch(*args: str, cwd: Path, environ: dict[str, str] | None = None, timeout: float = 120) -> Done:
-    """One command as a process, to its end."""
+def seamwatch(
+    *args: str, cwd: Path, environ: dict[str, str] | None = None, timeout: float = 120, given: str | None = None
+) -> Done:
+    """One command as a process, to its end; `given` comes through a pipe."""
     command = [sys.executable, "-m", "agent", *args]
     more = {**os.environ, **(environ or {})}
-    return subprocess.run(command, cwd=cwd, env=more, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=more, capture_output=True, text=True, timeout=timeout, check=False, input=given
+    )
 
 
 @dataclass(frozen=True)

@@ -278,5 +278,6 @@ def test_a_taken_port_is_said_with_what_to_do(agent: Running, tmp_path_factory: 
     (folder / "seamwatch.yaml").write_text((agent.folder / "seamwatch.yaml").read_text())
     command = [sys.executable, "-m", "agent", "run"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 2
-    assert f"Cannot listen on 127.0.0.1:{agent.otlp}" in done.stderr
+    assert done.returncode == 75
+    assert f"Cannot listen on 127.0.0.1:{agent.otlp} (Address already in use). " in done.stderr
+    assert done.stderr.endswith("Stop what uses it, set listen.otlp, or add --next-free-port.\n")

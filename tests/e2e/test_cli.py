@@ -1,12 +1,17 @@
 """The command line: what it refuses, with which exit code, in one sentence and without a traceback."""
 
+import errno
+import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from agent.app.agent import listen
 from agent.app.wiring import catalogue, declared_in
 from agent.cli.dispatch import run
+from agent.config import load_settings
 from agent.engine.round import Rounds
 from agent.store.store import open_store
 from tests.e2e.commands import told
@@ -139,6 +144,57 @@ def test_a_store_that_is_missing_or_does_not_answer_could_not_be_looked_at(
         assert says in done.err
 
 
+def test_a_store_that_is_not_there_is_told_with_where_it_was_looked_for_and_how_to_name_another(
+    finding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for words in (("list",), ("ack", finding)):
+        done = told("finding", *words, cwd=tmp_path / "elsewhere")
+        assert done.code == 3
+        assert f"There is no store at {tmp_path / 'elsewhere' / 'seamwatch-data' / 'seamwatch.db'}." in done.err
+        assert "SEAMWATCH_DATA_DIR=FOLDER" in done.err
+    monkeypatch.setenv("SEAMWATCH_DATA_DIR", str(tmp_path / "seamwatch-data"))
+    assert told("finding", "ack", finding, cwd=tmp_path / "elsewhere").code == 0
+
+
+def test_findings_are_listed_with_their_fingerprints_and_what_was_said(finding: str, tmp_path: Path) -> None:
+    head, row = told("finding", "list", cwd=tmp_path).out.splitlines()
+    assert head.split() == ["fingerprint", "rule", "subject", "state", "since", "disposition"]
+    assert row.split()[:4] == [finding, "GOV-01", "workflow:a", "open"]
+    assert row.endswith(" UTC")
+    [one] = json.loads(told("finding", "list", "--format", "json", cwd=tmp_path).out)
+    assert list(one) == ["fingerprint", "rule", "subject", "state", "since", "disposition", "until"]
+    assert (one["fingerprint"], one["subject"]) == (finding, {"kind": "workflow", "name": "a"})
+    assert (one["disposition"], one["until"]) == (None, None)
+    until = day(9)
+    done = told("finding", "waive", finding, "--owner", "o", "--reason", "r", "--until", until, cwd=tmp_path)
+    [one] = json.loads(told("finding", "list", "--format", "json", cwd=tmp_path).out)
+    assert (one["disposition"], one["until"]) == ("waived", f"{until}T23:59:59Z")
+    end = f"waived until {datetime.fromisoformat(until):%-d %b %Y}, 23:59 UTC"
+    assert done.out == f"GOV-01 on workflow:a is {end}.\n"
+    assert told("finding", "list", cwd=tmp_path).out.rstrip().endswith(end)
+
+
+def test_a_time_of_a_day_ends_at_that_time_and_today_is_not_over(finding: str, tmp_path: Path) -> None:
+    words = ("waive", finding, "--owner", "o", "--reason", "r", "--until")
+    assert told("finding", *words, f"{day(3)}T10:00:00+02:00", cwd=tmp_path).out.endswith(", 08:00 UTC.\n")
+    assert told("finding", *words, day(0), cwd=tmp_path).out.endswith(f"{datetime.now(UTC):%Y}, 23:59 UTC.\n")
+
+
+def test_a_store_without_findings_lists_none_and_a_resolved_one_only_with_all(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'seamwatch-data' / 'seamwatch.db'}")
+    assert told("finding", "list", cwd=tmp_path).out == "No findings.\n"
+    now = datetime.now(UTC)
+    store.attach(now)
+    Rounds(store, catalogue(), declared_in([("w.yaml", FLOWS)])).run(now, elapsed=True)
+    gone = declared_in([("w.yaml", "workflows: [{name: a, tier: sandbox}]")])
+    for later in (1, 2, 3):
+        Rounds(store, catalogue(), gone).run(now + timedelta(days=later), elapsed=True)
+    store.close()
+    assert told("finding", "list", cwd=tmp_path).out == "No findings.\n"
+    assert " resolved " in told("finding", "list", "--all", cwd=tmp_path).out
+
+
 def broken(_words: list[str]) -> object:
     message = "boom\nand more"
     raise RuntimeError(message)
@@ -213,12 +269,100 @@ def test_a_threshold_of_another_kind_is_told_with_an_example(value: str, tmp_pat
     assert done.err.endswith("not a number of seconds. Write a number of seconds, such as 900.\n")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "takes"),
+    [
+        ("LAG-01.age", "-3", "0 or more"),
+        ("LAG-01.fast", "-0.5", "0 seconds or more"),
+        ("LAG-01.fast_samples", "-1", "0 or more"),
+        ("LAG-01.p", "7", "a share from 0 to 1"),
+        ("LAG-01.p", ".nan", "a share from 0 to 1"),
+        ("LAG-01.age", ".inf", "0 or more, up to 2^53"),
+        ("IDM-01.identified", "1.01", "a share from 0 to 1"),
+        ("IDM-02.bound", "-0.1", "a share from 0 to 1"),
+        ("TRC-01.bound", "2", "a share from 0 to 1"),
+        ("SCH-04.writers", "-2", "0 or more"),
+    ],
+)
+def test_a_threshold_that_cannot_be_is_refused_with_its_place_and_range(
+    key: str, value: str, takes: str, tmp_path: Path
+) -> None:
+    rule, name = key.split(".")
+    (tmp_path / "seamwatch.yaml").write_text(f"rules:\n  {rule}: {{{name}: {value}}}\n")
+    done = told("config", "show", cwd=tmp_path)
+    assert done.code == 2
+    place = f"seamwatch.yaml, line 2, column {14 + len(name)}"
+    assert done.err.startswith(f"{place}: rules.{key} is ")
+    assert done.err.endswith(f"; it takes {takes}.\n")
+
+
+@pytest.mark.parametrize("pair", ["age: 0", "p: 0", "p: 1", "fast: 0.5", "draining: 7", "age: 120.5", "tail: 0"])
+def test_a_threshold_at_the_edge_of_its_range_is_taken(pair: str, tmp_path: Path) -> None:
+    (tmp_path / "seamwatch.yaml").write_text(f"rules: {{LAG-01: {{{pair}}}}}")
+    assert told("config", "show", cwd=tmp_path).code == 0
+
+
 def test_a_known_threshold_is_shown_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "seamwatch.yaml").write_text("rules: {LAG-01: {fast: 1200}}")
     done = told("config", "show", "--origin", cwd=tmp_path)
     assert done.code == 0
     assert "rules.LAG-01.fast" in done.out
     assert "seamwatch.yaml:1" in done.out
+
+
+@pytest.mark.parametrize("word", ["LAG-01", "lag-01", "rising-lag", "Rising-Lag", "rising lag", "rising_lag"])
+def test_a_rule_is_explained_by_its_id_or_its_name(word: str, tmp_path: Path) -> None:
+    done = told("explain", word, cwd=tmp_path)
+    assert done.code == 0
+    assert done.out.startswith("# LAG-01 rising-lag\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("LAG-1", 'Did you mean "LAG-01"?'),
+        ("lag", 'Did you mean "LAG-01"?'),
+        ("risinglag", 'Did you mean "rising-lag"?'),
+        ("XYZ-99", "There are DLQ-01, GOV-01, "),
+    ],
+)
+def test_a_rule_that_is_not_there_is_told_with_the_nearest(word: str, says: str, tmp_path: Path) -> None:
+    done = told("explain", word, cwd=tmp_path)
+    assert done.code == 2
+    assert f'There is no rule "{word}". {says}' in done.err
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "code", "says"),
+    [
+        (errno.EADDRINUSE, (), 75, "Stop what uses it, set listen.otlp, or add --next-free-port."),
+        (errno.EADDRINUSE, ("--next-free-port",), 75, "Stop what uses them, or set listen.otlp."),
+        (errno.EACCES, (), 2, "Set listen.otlp to an address that this user may take."),
+        (errno.EADDRNOTAVAIL, ("--next-free-port",), 2, "Set listen.otlp to an address that this user may take."),
+    ],
+)
+def test_a_port_in_use_is_tried_again_and_one_that_cannot_be_had_is_a_mistake(
+    number: int, words: tuple[str, ...], code: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_host: str, _port: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("agent.app.agent.bind", refuse)
+    done = told("run", *words, cwd=tmp_path)
+    assert done.code == code
+    assert done.err.startswith(f"Cannot listen on 127.0.0.1:4318 ({os.strerror(number)}). ")
+    assert done.err.endswith(f"{says}\n")
+
+
+def test_the_next_free_port_is_taken_where_one_is_in_use() -> None:
+    settings = load_settings(None, {"SEAMWATCH_LISTEN__OTLP": "127.0.0.1:0"})
+    first = listen(settings, next_free=True)
+    taken = first["otlp"].getsockname()[1]
+    again = load_settings(None, {"SEAMWATCH_LISTEN__OTLP": f"127.0.0.1:{taken}"})
+    second = listen(again, next_free=True)
+    assert second["otlp"].getsockname()[1] > taken
+    for one in (*first.values(), *second.values()):
+        one.close()
 
 
 def test_a_mistake_in_a_workflow_file_keeps_nobody_from_acknowledging(finding: str, tmp_path: Path) -> None:

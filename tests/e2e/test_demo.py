@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.store.store import open_store
 from collectors.recording.reader import read
 from deploy.demo.broker import FIRST, GROUPS, STEP, TOPICS, Broker
 from deploy.demo.estate import KILLED_AT_HOURS, Estate
-from deploy.demo.run import stop
+from deploy.demo.run import listing, stop
 from deploy.demo.spans import Span
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +121,13 @@ def test_a_demo_that_is_stopped_while_it_makes_captures_ends_cleanly(number: int
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err, out.splitlines()[-1]) == (0, b"", b"Stopped.")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_line_that_the_demo_prints_lists_the_findings_of_its_store(tmp_path: Path) -> None:
+    data = tmp_path / "a folder"
+    open_store(f"sqlite:///{data / 'seamwatch.db'}").close()
+    done = subprocess.run(listing(data), shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No findings.\n", "")
 
 
 def test_an_agent_that_was_stopped_before_it_served_is_no_error() -> None:

@@ -152,7 +152,40 @@ def test_the_exit_code_is_3_only_where_nothing_could_be_read(words: tuple[str, .
     assert done.err.endswith("None of the inputs could be read.\n")
     (tmp_path / "good.ndjson").write_text(look())
     assert told("scan", *words, "good.ndjson", cwd=tmp_path).code == 0
-    assert told("scan", "good.ndjson", "--as-of", "2020-01-01", cwd=tmp_path).code == 0
+
+
+GATES = [("--fail-on", "low"), ("--min-coverage", "0.5"), ("--fail-on", "critical", "--format", "json")]
+
+
+@pytest.mark.parametrize("words", [(), *GATES])
+def test_a_scan_that_looked_at_nothing_is_not_green(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "good.ndjson").write_text(look())
+    (tmp_path / "flow.yaml").write_text("workflows: [{name: a, tier: sandbox}]")
+    for paths in (("good.ndjson",), ("good.ndjson", "flow.yaml")):
+        done = told("scan", *paths, "--as-of", "2020-01-01", *words, cwd=tmp_path)
+        assert done.code == 3
+        assert done.err == "Nothing was looked at: the first of it is of 2026-11-01T00:00:00Z, after --as-of.\n"
+        assert told("scan", *paths, "--as-of", "2026-11-02", *words, cwd=tmp_path).code == 0
+    (tmp_path / "none.json").write_text('{"resourceSpans": []}\n')
+    none = told("scan", "none.json", *words, cwd=tmp_path)
+    assert none.code == 3
+    assert none.err == "Nothing was looked at: the inputs tell of nothing that happened.\n"
+    assert told("scan", "flow.yaml", *words, cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize("words", GATES)
+def test_a_gate_does_not_pass_by_a_path_that_leads_nowhere(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text("workflows: [{name: a, tier: production}]")
+    (tmp_path / "junk").write_text("junk")
+    done = told("scan", "flow.yaml", "gone", *words, cwd=tmp_path)
+    assert done.code == 3
+    assert done.err == "gone does not exist: the rest was judged.\n"
+    assert "GOV-01" in done.out
+    two = told("scan", "flow.yaml", "gone", "away", *words, cwd=tmp_path)
+    assert two.err == "gone, away do not exist: the rest was judged.\n"
+    assert told("scan", "flow.yaml", "junk", "--min-coverage", "0.5", cwd=tmp_path).code == 0, (
+        "it is there, and counted"
+    )
 
 
 def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`seamwatch scan` on real captures: findings, seams and the published form."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,22 @@ def test_nothing_readable_and_nothing_there_exit_3(tmp_path: Path) -> None:
     missing = seamwatch("scan", "nowhere", cwd=tmp_path)
     assert missing.returncode == 3
     assert "not taken: nowhere: does not exist (1)" in missing.stdout
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdin", "/dev/null", "pipe"])
+def test_a_stream_is_refused_with_what_is_accepted(path: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = seamwatch("scan", path, cwd=tmp_path, given="")
+    assert done.returncode == 2
+    assert "scan takes files and folders, and " in done.stderr
+    assert done.stderr.endswith(" is none. Write it to a file, and name that.\n")
+
+
+def test_the_table_shows_the_fingerprint_of_each_finding(tmp_path: Path) -> None:
+    (tmp_path / "flows.yaml").write_text("workflows: [{name: a, tier: production}, {name: b, tier: production}]")
+    result = scanned(tmp_path, "flows.yaml")
+    shown = seamwatch("scan", "flows.yaml", cwd=tmp_path).stdout.splitlines()
+    assert [line.split()[3] for line in shown[:3]] == ["fingerprint", *(f["fingerprint"] for f in result["findings"])]
 
 
 def test_workflow_files_alone_are_judged(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Rules are found by their folders; what is no rule's folder is named."""
 
+import dataclasses
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -9,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+import collectors
 import rules
 from agent.engine import catalogue
 from agent.engine.catalogue import CatalogueError
@@ -99,3 +102,24 @@ def test_a_folder_holds_one_rule(shelf: Shelf) -> None:
     (shelf.put("growth", "too_many", "GRW-98") / "rule.py").write_text("")
     with pytest.raises(CatalogueError, match="declares 0 rules"):
         catalogue.discover(shelf.load())
+
+
+FOLDER = Path(next(iter(rules.__path__)))
+TEXTS = sorted(path for kind in ("rule.py", "README.md") for path in FOLDER.rglob(kind))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: "/".join(path.parts[-3:]))
+def test_what_a_rule_tells_names_neither_a_collector_nor_a_rule_that_is_not_there(path: Path) -> None:
+    text = path.read_text()
+    there = {folder.name for folder in Path(next(iter(collectors.__path__))).iterdir()}
+    assert {name.lower() for name in re.findall(r"(\w+)[ -]collector", text)} <= there
+    known = {rule.id for rule in catalogue.discover(rules)}
+    assert set(re.findall(r"\b[A-Z]{3}-\d\d\b", text)) <= known
+
+
+def test_every_threshold_that_is_shipped_below_one_says_that_it_is_a_share() -> None:
+    for rule in catalogue.discover(rules):
+        low = {
+            name for name, value in dataclasses.asdict(rule.defaults).items() if isinstance(value, float) and value <= 1
+        }
+        assert low == set(getattr(rule.config, "SHARES", ())), rule.id

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
@@ -12,6 +13,8 @@ from rules.backlog.rising_lag.windows import Fast, Slow, fast_window, slow_windo
 @dataclass(frozen=True)
 class Config:
     """Thresholds of LAG-01. Sources: G = Grafana kafka-observ-lib, C = Coroot's leak check, S = our simulation."""
+
+    SHARES: ClassVar = ("p", "near_top", "tail_share", "step_share")
 
     fast: timedelta = timedelta(minutes=15)  #: G: `for: 15m`
     delta: timedelta = timedelta(minutes=5)  #: G: `delta(lag[5m]) > 0`
@@ -58,7 +61,7 @@ def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
     )
 
 
-_SAMPLE = "let the Kafka collector describe this group every 15 to 60 s"
+_SAMPLE = "give a recording that looks at this group every 15 to 60 s"
 
 
 def _samples(need: str, seen: int, least: int) -> Need:
@@ -68,7 +71,9 @@ def _samples(need: str, seen: int, least: int) -> Need:
 def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
     """An idle topic will be judged once it is busy; one whose end offsets stay away beside its lag, never."""
     if produced is None and sampled:
-        return Need(need, None, ">=", 1, learn="let the Kafka collector read end offsets", reason=Reason.NOT_SENT)
+        return Need(
+            need, None, ">=", 1, learn="give a recording that has the topic's end offsets", reason=Reason.NOT_SENT
+        )
     return Need(need, _whole(produced), ">=", 1, learn="wait until enough was sampled and something is produced")
 
 

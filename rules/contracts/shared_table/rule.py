@@ -1,5 +1,6 @@
 """SCH-04: one table, several owners."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -62,7 +63,8 @@ def shared_table(table: Table, cfg: Config) -> Verdict:
     )
 
 
-_LEARN = "send database client spans with db.collection.name, or lineage with its datasets"
+_LEARN = "send database client spans with db.collection.name"
+_NAMED = 4  #: users in a sentence; a fifth one alone is named as well
 
 
 def _readers(count: int | None, cfg: Config) -> Claim:
@@ -99,13 +101,23 @@ def _times(count: int) -> str:
 
 
 def _written(table: Table, writers: list[TableUser]) -> str:
-    most = sorted(writers, key=lambda user: -user.count)
-    owners = len({_owner(user) for user in writers})
-    names = " and ".join(f"{_name(user)} {_times(user.count)}" for user in most[:2])
-    return f"{table.table.name} is written by {owners} owners: {names}."
+    """Each owner's busiest user first, then the others: whoever is not named is counted."""
+    turns: Counter[str] = Counter()
+    told: list[tuple[int, str]] = []
+    for user in sorted(writers, key=lambda user: -user.count):
+        turns[_owner(user)] += 1
+        told.append((turns[_owner(user)], f"{_name(user)} {_times(user.count)}"))
+    *names, last = _few([name for _, name in sorted(told, key=lambda one: one[0])])
+    return f"{table.table.name} is written by {len(turns)} owners: {', '.join(names)} and {last}."
+
+
+def _few(names: list[str]) -> list[str]:
+    """All, or the first ones and how many more there are."""
+    left = len(names) - _NAMED
+    return [*names[:_NAMED], f"{left} more"] if left > 1 else names
 
 
 def _read(table: Table, foreign: list[str], holders: set[str]) -> str:
-    names = ", ".join(name.partition(":")[2] for name in foreign[:3])
+    names = ", ".join(_few([name.partition(":")[2] for name in foreign]))
     owner = ", ".join(sorted(holder.partition(":")[2] or holder for holder in holders))
     return f"{table.table.name} of {owner} is read by {len(foreign)} users of other owners: {names}."

@@ -41,7 +41,7 @@ def no_dead_letters(deliveries: Deliveries, cfg: Config) -> Verdict:
             "==",
             True,
             reason=Reason.NOT_SENT,
-            learn="let the Kafka collector list topics, or declare dead_letters for this group",
+            learn="declare dead_letters for this group, or give a recording that lists the topics",
         ),
         Claim("dead-letter topics found", int(certain), "<", 1),
         says=_says(deliveries, cfg),

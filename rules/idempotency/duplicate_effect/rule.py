@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from agent.measure.statistics import wilson
 from agent.model.rule import HARM, Stability, rule
@@ -12,6 +13,8 @@ from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scal
 @dataclass(frozen=True)
 class Config:
     """Thresholds of IDM-01."""
+
+    SHARES: ClassVar = ("identified",)
 
     #: deliveries with an identity; 299 without a duplicate exclude a true rate of 1 % at 95 % (1 - 0.05 ** (1 / 299))
     least: int = 299

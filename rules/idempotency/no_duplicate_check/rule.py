@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from agent.measure.statistics import wilson
 from agent.model.rule import SLOW, rule
@@ -12,6 +13,8 @@ from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Reas
 @dataclass(frozen=True)
 class Config:
     """Thresholds of IDM-02."""
+
+    SHARES: ClassVar = ("share", "bound")
 
     #: redeliveries; a single restart redelivers one or two, which shows an accident and no habit (ours)
     redelivered: int = 3

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from agent.measure.statistics import wilson
 from agent.model.rule import SLOW, rule
@@ -12,6 +13,8 @@ from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Outcome, Reason, 
 @dataclass(frozen=True)
 class Config:
     """Thresholds of TRC-01."""
+
+    SHARES: ClassVar = ("bound",)
 
     #: spans; at 100, 16 roots are needed before the bound holds, so chance alone does not fire it
     least: int = 100
