@@ -75,8 +75,11 @@ def _hidden(name: str, text: str, allowed: str) -> str:
 
 
 def _end(text: str) -> datetime | None:
+    """The moment that a text names, UTC where it names no zone; of a day its last second."""
     try:
         found = datetime.fromisoformat(text if len(text) <= MAX_UNTIL else "")
     except ValueError:
         return None
+    if len(text) == len("2027-01-31"):
+        found = found.replace(hour=23, minute=59, second=59)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

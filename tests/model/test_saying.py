@@ -20,7 +20,7 @@ SOON = "2026-12-01"
         ("waive", "o", "r", "", "Give the day it ends, such as 2027-01-31."),
         ("waive", "o", "r", "never", "Give the day it ends, such as 2027-01-31."),
         ("waive", "o", "r", "9999-12-30", "It ends in the future, within a year."),
-        ("silence", "", "r", "2026-11-24", "It ends in the future, within a year."),
+        ("silence", "", "r", "2026-11-23", "It ends in the future, within a year."),
         ("silence", "", "r", "0001-01-01T00:00:00+23:59", "It ends in the future, within a year."),
         ("ack", "o" * 201, "", "", "The owner has 201 characters. Write at most 200."),
         ("dispute", "", "r" * 2_001, "", "The reason has 2,001 characters. Write at most 2,000."),
@@ -77,7 +77,10 @@ def test_a_reason_may_have_several_lines(lines: str) -> None:
 
 
 def test_what_is_whole_is_taken() -> None:
-    end = datetime(2026, 12, 1, tzinfo=UTC)
+    end = datetime(2026, 12, 1, 23, 59, 59, tzinfo=UTC)
+    at_noon = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    assert check("silence", "", "r", "2026-12-01T12:00", NOW)[0] == Said(Disposition.SILENCED, "", "r", NOW, at_noon)
+    assert check("silence", "", "r", "2026-11-24", NOW)[0], "until the end of today"
     assert check("waive", " o ", " r\n ", SOON, NOW) == (Said(Disposition.WAIVED, "o", "r", NOW, end), "")
     assert check("silence", "", "r", SOON, NOW) == (Said(Disposition.SILENCED, "", "r", NOW, end), "")
     assert check("dispute", "", "r", SOON, NOW) == (Said(Disposition.DISPUTED, "", "r", NOW), "")
