@@ -94,9 +94,10 @@ SHAPING: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "none": (ERROR_TYPE,),
 }
 
-_ID = re.compile(
-    r"^(?:\d+|[0-9a-fA-F]{8,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|.*\d.*\d.*\d.*|.{40,})$"
-)
+_HEX = re.compile(r"[0-9a-fA-F]{8,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LONG_SEGMENT = 40  #: characters; what is as long is an identifier, whatever it is made of
+_DIGITS = 3  #: as many make one
+_MAX_PATH = 8_192  #: characters that are looked at
 _MAX_SEGMENTS = 8
 
 
@@ -168,9 +169,17 @@ def whole(value: Value) -> int | None:
 
 def path_template(path: str) -> str:
     """A path with what looks like an identifier replaced, its query left out, at most eight segments."""
-    pieces = [piece for piece in path.split("?", maxsplit=1)[0].split("#", maxsplit=1)[0].split("/") if piece]
-    shown = ["{id}" if _ID.match(piece) else piece for piece in pieces[:_MAX_SEGMENTS]]
+    bare = path[:_MAX_PATH].split("?", maxsplit=1)[0].split("#", maxsplit=1)[0]
+    pieces = [piece for piece in bare.split("/") if piece]
+    shown = ["{id}" if _is_identifier(piece) else piece for piece in pieces[:_MAX_SEGMENTS]]
     return "/" + "/".join(shown) + ("/{rest}" if len(pieces) > _MAX_SEGMENTS else "")
+
+
+def _is_identifier(piece: str) -> bool:
+    """True for a segment of digits, of hex digits, with three digits, or of forty characters."""
+    if len(piece) >= _LONG_SEGMENT or piece.isdecimal():
+        return True
+    return sum(map(str.isdecimal, piece)) >= _DIGITS or _HEX.fullmatch(piece) is not None
 
 
 def plain(sender: Sender, role: Role) -> Shape:
