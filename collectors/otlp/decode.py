@@ -19,6 +19,7 @@ from collectors.otlp import conventions as c
 from collectors.otlp import json, outcomes
 from collectors.otlp.budget import Budget, Look, endless
 from collectors.otlp.keys import Keys, shortened
+from collectors.otlp.parts import too_many, too_many_made
 from collectors.otlp.rows import FAILED, NO_ROOM, UNREAD, Identity, Rows
 from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
@@ -35,6 +36,10 @@ _MAX_SEAMS = 200_000  #: of all shapes together
 
 class MalformedError(ValueError):
     """The body is no OTLP request."""
+
+
+class TooManyError(MalformedError):
+    """It holds more than one request may."""
 
 
 class ShapeBook:
@@ -107,16 +112,11 @@ class Decoder:
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
     def decode(self, body: bytes) -> SpanColumns:
-        """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none."""
-        try:
-            request = Traces.FromString(body)
-        except DecodeError as problem:
-            msg = "the body is not an ExportTraceServiceRequest in protobuf"
-            raise MalformedError(msg) from problem
-        return self._columns(request, {})
+        """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none, or too much."""
+        return self._columns(_parsed(body), {})
 
     def decode_json(self, body: bytes) -> SpanColumns:
-        """The same of a request in OTLP/JSON; raise JsonError where it is none."""
+        """The same of a request in OTLP/JSON; raise JsonError where it is none, or holds too much."""
         return self._columns(*json.parse(body))
 
     def _columns(self, request: Any, refused: Mapping[str, int]) -> SpanColumns:
@@ -297,6 +297,20 @@ class Decoder:
             return _bounded(middle, 2**31 - 1), _bounded(tail, 2**62), 0
         bare = message.isdigit() and c.text(get, c.MSG_SYSTEM) == "kafka"  # an offset without its place is no identity
         return partition, -1, _hash(message) if message and not bare else 0
+
+
+def _parsed(body: bytes) -> Any:
+    """A request that holds no more than one may; raise MalformedError or TooManyError."""
+    try:
+        why = too_many(body)
+        request = Traces() if why else Traces.FromString(body)
+    except (DecodeError, ValueError) as problem:
+        msg = "the body is not an ExportTraceServiceRequest in protobuf"
+        raise MalformedError(msg) from problem
+    why = why or too_many_made(request)
+    if why:
+        raise TooManyError(why)
+    return request
 
 
 _PARTITION, _OFFSET, _IDENT, _MESSAGES = range(4)

@@ -16,8 +16,8 @@ import orjson
 
 from agent.model.columns import SpanColumns
 from collectors.otlp.aside import Aside
-from collectors.otlp.decode import Decoder, MalformedError
-from collectors.otlp.json import JsonError
+from collectors.otlp.decode import Decoder, MalformedError, TooManyError
+from collectors.otlp.json import JsonError, TooManyInJsonError
 from collectors.otlp.wire import put_varint
 
 log = logging.getLogger(__name__)
@@ -163,6 +163,8 @@ class Receiver:
     def _decode(self, kind: str, body: bytes) -> SpanColumns:
         try:
             return self._decoder.decode_json(body) if kind == JSON else self._decoder.decode(body)
+        except (TooManyError, TooManyInJsonError) as problem:  # to send it again would not help: it is told so
+            raise _RefusedError(413, "span limit", str(problem)) from problem
         except (MalformedError, JsonError) as problem:
             raise _RefusedError(400, "malformed", str(problem)) from problem
 
