@@ -141,14 +141,27 @@ def first(get: Get, names: tuple[str, ...]) -> Value:
     return None
 
 
-def text(get: Get, names: tuple[str, ...]) -> str:
+NAME = 512  #: characters of a name; what is cut off leaves its mark
+ADDRESS = 2_048  #: of an URL or a path
+BROKERS = 8_192  #: of a list of them
+STATEMENT = 20_000  #: more than is read of one
+WHOLE = 64 << 20  #: of what is not kept
+_CUT = "\u2026"
+
+
+def clipped(name: str, most: int = NAME) -> str:
+    """A text that is kept, or shown: one that is too long is cut, and ends with a mark that says so."""
+    return name if len(name) <= most else name[: most - len(_CUT)] + _CUT
+
+
+def text(get: Get, names: tuple[str, ...], most: int = NAME) -> str:
     """The same as text; JSON-quoted strings lose their quotes, lists give their first item, 8080.0 is 8080."""
     value = first(get, names)
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return "" if value is None or isinstance(value, bytes | list) else str(value).strip('"')
+    return "" if value is None or isinstance(value, bytes | list) else clipped(str(value).strip('"'), most)
 
 
 def true(value: Value) -> bool:

@@ -29,6 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 REJECTED = ("bad id", "bad time", "bad value")  #: why spans are dropped by the sender's fault
 _INFLATE_STEP = 1 << 20
+_MOST_SENDERS = 256  #: names that are told apart
 _AT_ONCE = 512 << 10  #: bytes of a body, inflated, that is decoded on the event loop; an exporter's batch is smaller
 _OTHER_SIGNALS = {"/v1/metrics": "metrics", "/v1/logs": "logs", "/v1development/profiles": "profiles"}
 
@@ -66,6 +67,10 @@ class ReceiverCounters:
     refused: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     senders: Counter[str] = field(default_factory=Counter)
+
+    def sender(self, name: str) -> None:
+        """Count a request by who says to have sent it; those who come when there are too many are one."""
+        self.senders[name if name in self.senders or len(self.senders) < _MOST_SENDERS else "others"] += 1
 
 
 class _RefusedError(Exception):
@@ -144,7 +149,7 @@ class Receiver:
         if outcome == "new":
             self.counters.spans += columns.received
             self.counters.dropped.update(columns.dropped)
-            self.counters.senders[headers.get("user-agent", "unknown")[:80]] += 1
+            self.counters.sender(headers.get("user-agent", "unknown")[:80])
         return _answer(kind, columns)
 
     async def _columns(self, kind: str, body: bytes, *, zipped: bool) -> SpanColumns:
