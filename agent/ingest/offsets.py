@@ -9,7 +9,7 @@ from agent.ingest.ranges import RangeSet, joined
 from agent.model.columns import I64, Flags
 
 HORIZON_DAYS = 7  #: a redelivery later than that is not told from a first one
-MOST_SETS = 100_000  #: of a place and a day: 1,500 topics of 64 partitions, or 200 of them on each of the seven days
+MOST_SETS = 65_536  #: of a place and a day, 700 bytes each: 1,000 topics of 64 partitions, and days before as they fit
 MOST_HELD = 1_000_000  #: ranges of all sets together; who reads in order has one
 MOST_IDS = 100_000  #: ids that are no offsets, per generation
 DAY = 86_400
@@ -43,10 +43,11 @@ class Offsets:
     def restore(self, added: I64) -> None:
         """Put back rows that a journal or the store remembers."""
         for slot, partition, operation, day, first, last in added.tolist():
-            known = self._days((slot, partition, operation), day)
+            place = (slot, partition, operation)
+            known = self._days(place, day)
             before = len(known[day])
             known[day].add(first, last)
-            self._weigh(known[day], before)
+            self._weigh(place, known[day], before)
 
     def seen(self, places: I64, offsets: I64, days: I64) -> Flags:
         """Add offsets at their places, (n, 3) of slot, partition, operation, on their days since 1970.
@@ -80,7 +81,7 @@ class Offsets:
             return False
         before = len(known[day])
         known[day].add(first, last)
-        self._weigh(known[day], before)
+        self._weigh(place, known[day], before)
         self._fresh.setdefault((*place, day), []).append((first, last))
         return True
 
@@ -101,7 +102,7 @@ class Offsets:
             if not before:
                 fresh.append((offset, offset))
             found.append(before)
-        self._weigh(known[day], held)
+        self._weigh(place, known[day], held)
         if fresh:
             self._fresh.setdefault((*place, day), []).extend(fresh)
         return found
@@ -117,22 +118,28 @@ class Offsets:
         if day not in days:
             days[day] = RangeSet()
             self._days_held += 1
-            self._make_room()
+            self._make_room(place)
         return days
 
-    def _weigh(self, ranges: RangeSet, before: int) -> None:
+    def _weigh(self, used: Place, ranges: RangeSet, before: int) -> None:
         """Count what has come to a set, and what it forgot for that."""
         self._ranges_held += len(ranges) - before
         self.forgotten += ranges.forgotten
         ranges.forgotten = 0
-        self._make_room()
+        self._make_room(used)
 
-    def _make_room(self) -> None:
-        """Forget the places that were used longest ago, but never the one in use."""
+    def _make_room(self, used: Place) -> None:
+        """Forget what was used longest ago, but never the place in use: first the oldest day of one that has several,
+        so that more places than fit for a week do not drive each other out altogether."""
         while (self._days_held > MOST_SETS or self._ranges_held > MOST_HELD) and len(self._sets) > 1:
-            _, days = self._sets.popitem(last=False)
-            self.forgotten += len(days)
-            self._release(*days.values())
+            place, days = self._sets.popitem(last=False)
+            if place == used:
+                self._sets[place] = days
+                continue
+            self._release(days.pop(min(days)))
+            self.forgotten += 1
+            if days:
+                self._sets[place] = days
 
     def _release(self, *sets: RangeSet) -> None:
         self._days_held -= len(sets)

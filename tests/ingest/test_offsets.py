@@ -78,6 +78,18 @@ def test_days_of_one_place_count_each_and_what_is_beyond_the_horizon_makes_room(
     assert (offsets._days_held, offsets._ranges_held, len(offsets)) == (1, 1, 1)
 
 
+def test_the_days_before_are_forgotten_first_of_a_round_of_places_that_would_all_fit_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_SETS", 10)
+    offsets = Offsets()
+    for day in range(3):
+        for number in range(8):
+            assert deliver(offsets, (0, number, 0, day, day)) == [False]
+    assert (len(offsets), offsets._days_held, offsets.forgotten) == (8, 10, 14)
+    assert deliver(offsets, *((0, number, 0, 2, 2) for number in range(8))) == [True] * 8, "today is known of each"
+
+
 @given(st.lists(_BATCH, max_size=8))
 def test_what_is_held_is_counted_rightly_and_bounded(batches: list[list[tuple[int, int, int, int, int]]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
