@@ -111,6 +111,7 @@ class Aggregator:
         for kind, count in self.pairing.evicted.items():
             found[f"no room to pair ({kind})"] += count
         found["no room for effects"] += self.effects.evicted
+        found["no room for deliveries"] += self.effects.offsets.forgotten
         found["no room for evidence"] += self.effects.partitions.refused
         found["partitions begun anew"] += self.effects.restarts.count
         found["seam limit"] += self.slots.overflowed.total()

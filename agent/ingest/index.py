@@ -82,20 +82,24 @@ class Operations:
     """Numbers of side effects, from 1; 0 is none. `mix` gives each a random-looking 64-bit number to add up."""
 
     MOST = 50_000
+    MOST_CHARACTERS = 8 << 20  #: of all names
 
     def __init__(self) -> None:
         self.names: list[str] = [""]
         self._numbers: dict[str, int] = {"": 0}
         self._mix: list[int] = [0]
+        self._characters = 0
         self.refused = 0  #: that found no room
 
     def number(self, name: str) -> int:
         """The number of an operation; 0 once the bound is reached."""
         known = self._numbers.get(name)
         if known is None:
-            if len(self.names) >= self.MOST:
+            characters = self._characters + len(name)
+            if len(self.names) >= self.MOST or characters > self.MOST_CHARACTERS:
                 self.refused += 1
                 return 0
+            self._characters = characters
             known = self._numbers[name] = len(self.names)
             self.names.append(name)
             self._mix.append(

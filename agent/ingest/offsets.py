@@ -1,5 +1,6 @@
 """What each consumer has processed: offsets by partition and side effect, and ids that are no offsets."""
 
+from collections import OrderedDict
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,6 +9,8 @@ from agent.ingest.ranges import RangeSet, joined
 from agent.model.columns import I64, Flags
 
 HORIZON_DAYS = 7  #: a redelivery later than that is not told from a first one
+MOST_SETS = 65_536  #: of a place and a day, 700 bytes each: 1,000 topics of 64 partitions, and days before as they fit
+MOST_HELD = 1_000_000  #: ranges of all sets together; who reads in order has one
 MOST_IDS = 100_000  #: ids that are no offsets, per generation
 DAY = 86_400
 
@@ -25,7 +28,10 @@ class Offsets:
     """Sorted ranges by place and day; remembers what was added since the journal asked last."""
 
     def __init__(self) -> None:
-        self._sets: dict[Place, dict[int, RangeSet]] = {}
+        #: by place, the one that was used longest ago first, and by day
+        self._sets: OrderedDict[Place, dict[int, RangeSet]] = OrderedDict()
+        self._days_held = self._ranges_held = 0
+        self.forgotten = 0  #: days of places, and ranges of others, for which there was no room
         self._ids: tuple[set[tuple[int, int, int]], set[tuple[int, int, int]]] = (set(), set())
         self._fresh: dict[tuple[int, int, int, int], list[tuple[int, int]]] = {}
         #: by slot, partition and offset: the last other day on which what was there before had been delivered
@@ -37,7 +43,11 @@ class Offsets:
     def restore(self, added: I64) -> None:
         """Put back rows that a journal or the store remembers."""
         for slot, partition, operation, day, first, last in added.tolist():
-            self._days((slot, partition, operation), day)[day].add(first, last)
+            place = (slot, partition, operation)
+            known = self._days(place, day)
+            before = len(known[day])
+            known[day].add(first, last)
+            self._weigh(place, known[day], before)
 
     def seen(self, places: I64, offsets: I64, days: I64) -> Flags:
         """Add offsets at their places, (n, 3) of slot, partition, operation, on their days since 1970.
@@ -65,15 +75,20 @@ class Offsets:
         known = self._sets.get(place)
         if known is None or day not in known:
             known = self._days(place, day)
+        else:
+            self._sets.move_to_end(place)
         if any(ranges.last >= first for ranges in known.values()):
             return False
+        before = len(known[day])
         known[day].add(first, last)
+        self._weigh(place, known[day], before)
         self._fresh.setdefault((*place, day), []).append((first, last))
         return True
 
     def _each(self, place: Place, day: int, offsets: list[int]) -> list[bool]:
         """One by one: some of them may have been there before."""
         known = self._days(place, day)
+        held = len(known[day])
         found, fresh = [], []
         for offset in offsets:
             before = known[day].take(offset)
@@ -87,22 +102,53 @@ class Offsets:
             if not before:
                 fresh.append((offset, offset))
             found.append(before)
+        self._weigh(place, known[day], held)
         if fresh:
             self._fresh.setdefault((*place, day), []).extend(fresh)
         return found
 
     def _days(self, place: Place, day: int) -> dict[int, RangeSet]:
         """The sets of a place, that of one day among them; those beyond the horizon are forgotten."""
-        days = self._sets.setdefault(place, {})
+        days = self._sets.get(place)
+        if days is None:
+            days = self._sets[place] = {}
+        self._sets.move_to_end(place)
         for number in [number for number in days if number <= day - HORIZON_DAYS]:
-            del days[number]
-        days.setdefault(day, RangeSet())
+            self._release(days.pop(number))
+        if day not in days:
+            days[day] = RangeSet()
+            self._days_held += 1
+            self._make_room(place)
         return days
+
+    def _weigh(self, used: Place, ranges: RangeSet, before: int) -> None:
+        """Count what has come to a set, and what it forgot for that."""
+        self._ranges_held += len(ranges) - before
+        self.forgotten += ranges.forgotten
+        ranges.forgotten = 0
+        self._make_room(used)
+
+    def _make_room(self, used: Place) -> None:
+        """Forget what was used longest ago, but never the place in use: first the oldest day of one that has several,
+        so that more places than fit for a week do not drive each other out altogether."""
+        while (self._days_held > MOST_SETS or self._ranges_held > MOST_HELD) and len(self._sets) > 1:
+            place, days = self._sets.popitem(last=False)
+            if place == used:
+                self._sets[place] = days
+                continue
+            self._release(days.pop(min(days)))
+            self.forgotten += 1
+            if days:
+                self._sets[place] = days
+
+    def _release(self, *sets: RangeSet) -> None:
+        self._days_held -= len(sets)
+        self._ranges_held -= sum(map(len, sets))
 
     def forget(self, partition: tuple[int, int]) -> None:
         """What was delivered of a partition (slot and number) before is no more: the topic was made anew."""
         for place in [place for place in self._sets if place[:2] == partition]:
-            del self._sets[place]
+            self._release(*self._sets.pop(place).values())
 
     def seen_id(self, slot: int, operation: int, ident: int) -> bool:
         """The same for an id that is no offset; the last 100,000 to 200,000 are known."""

@@ -9,9 +9,10 @@ MOST_RANGES = 4096  #: per set; beyond it the lowest offsets are forgotten
 class RangeSet:
     """A set of offsets as disjoint, sorted, closed ranges. Offsets mostly come in order: a step of O(1)."""
 
-    __slots__ = ("_ends", "_starts")
+    __slots__ = ("_ends", "_starts", "forgotten")
 
     def __init__(self) -> None:
+        self.forgotten = 0  #: ranges for which there was no room
         self._starts: list[int] = []
         self._ends: list[int] = []
 
@@ -61,6 +62,7 @@ class RangeSet:
             starts[low:high], ends[low:high] = [start], [end]
         if len(starts) > MOST_RANGES:
             del starts[0], ends[0]
+            self.forgotten += 1
 
 
 def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -27,7 +27,10 @@ class Aside:
             self._thread.start()
         done: Future[_T] = Future()
         self._jobs.put((done, work))
-        return await asyncio.wrap_future(done)
+        try:
+            return await asyncio.wrap_future(done)
+        finally:
+            del done, work  # what was raised holds this frame, which must not hold it: it would stay until a collection
 
     def _run(self) -> None:
         while True:
@@ -44,3 +47,5 @@ def _one(done: "Future[Any]", work: Callable[[], Any]) -> None:
         done.set_exception(problem)
     else:
         done.set_result(found)
+    finally:
+        del done, work  # for the same reason

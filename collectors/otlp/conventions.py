@@ -94,9 +94,10 @@ SHAPING: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "none": (ERROR_TYPE,),
 }
 
-_ID = re.compile(
-    r"^(?:\d+|[0-9a-fA-F]{8,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|.*\d.*\d.*\d.*|.{40,})$"
-)
+_HEX = re.compile(r"[0-9a-fA-F]{8,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LONG_SEGMENT = 40  #: characters; what is as long is an identifier, whatever it is made of
+_DIGITS = 3  #: as many make one
+_MAX_PATH = 8_192  #: characters that are looked at
 _MAX_SEGMENTS = 8
 
 
@@ -140,14 +141,27 @@ def first(get: Get, names: tuple[str, ...]) -> Value:
     return None
 
 
-def text(get: Get, names: tuple[str, ...]) -> str:
+NAME = 512  #: characters of a name; what is cut off leaves its mark
+ADDRESS = 2_048  #: of an URL or a path
+BROKERS = 8_192  #: of a list of them
+STATEMENT = 20_000  #: more than is read of one
+WHOLE = 64 << 20  #: of what is not kept
+_CUT = "\u2026"
+
+
+def clipped(name: str, most: int = NAME) -> str:
+    """A text that is kept, or shown: one that is too long is cut, and ends with a mark that says so."""
+    return name if len(name) <= most else name[: most - len(_CUT)] + _CUT
+
+
+def text(get: Get, names: tuple[str, ...], most: int = NAME) -> str:
     """The same as text; JSON-quoted strings lose their quotes, lists give their first item, 8080.0 is 8080."""
     value = first(get, names)
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return "" if value is None or isinstance(value, bytes | list) else str(value).strip('"')
+    return "" if value is None or isinstance(value, bytes | list) else clipped(str(value).strip('"'), most)
 
 
 def true(value: Value) -> bool:
@@ -168,9 +182,17 @@ def whole(value: Value) -> int | None:
 
 def path_template(path: str) -> str:
     """A path with what looks like an identifier replaced, its query left out, at most eight segments."""
-    pieces = [piece for piece in path.split("?", maxsplit=1)[0].split("#", maxsplit=1)[0].split("/") if piece]
-    shown = ["{id}" if _ID.match(piece) else piece for piece in pieces[:_MAX_SEGMENTS]]
+    bare = path[:_MAX_PATH].split("?", maxsplit=1)[0].split("#", maxsplit=1)[0]
+    pieces = [piece for piece in bare.split("/") if piece]
+    shown = ["{id}" if _is_identifier(piece) else piece for piece in pieces[:_MAX_SEGMENTS]]
     return "/" + "/".join(shown) + ("/{rest}" if len(pieces) > _MAX_SEGMENTS else "")
+
+
+def _is_identifier(piece: str) -> bool:
+    """True for a segment of digits, of hex digits, with three digits, or of forty characters."""
+    if len(piece) >= _LONG_SEGMENT or piece.isdecimal():
+        return True
+    return sum(map(str.isdecimal, piece)) >= _DIGITS or _HEX.fullmatch(piece) is not None
 
 
 def plain(sender: Sender, role: Role) -> Shape:

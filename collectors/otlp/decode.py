@@ -7,8 +7,7 @@ bounded caches.
 import hashlib
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from operator import itemgetter
+from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -19,6 +18,8 @@ from collectors.otlp import conventions as c
 from collectors.otlp import json, outcomes
 from collectors.otlp.budget import Budget, Look, endless
 from collectors.otlp.keys import Keys, shortened
+from collectors.otlp.parts import too_many, too_many_made
+from collectors.otlp.plans import Key, Plan, key_of
 from collectors.otlp.rows import FAILED, NO_ROOM, UNREAD, Identity, Rows
 from collectors.otlp.sampling import kept_by
 from collectors.otlp.shaping import shape_of
@@ -28,13 +29,19 @@ _T = TypeVar("_T")
 _MAX_VALUES = 65_536
 _SHORT = 256  #: bytes; what is longer is a statement or an URL, which are kept with their shapes
 _MAX_SENDERS = 4_096
+_MAX_RESOURCE = 4_096  #: bytes; a longer one is known by its digest
 _MAX_PLANS = 4_096
 _MAX_SHAPES = 100_000
 _MAX_SEAMS = 200_000  #: of all shapes together
+_MAX_CHARACTERS = 32 << 20  #: of their texts
 
 
 class MalformedError(ValueError):
     """The body is no OTLP request."""
+
+
+class TooManyError(MalformedError):
+    """It holds more than one request may."""
 
 
 class ShapeBook:
@@ -45,7 +52,7 @@ class ShapeBook:
         self._shapes: list[Shape] = []
         self.roles: list[Role] = []  #: by number
         self._numbers: dict[Shape, int] = {}
-        self._seams = 0
+        self._seams = self._characters = 0
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -60,13 +67,20 @@ class ShapeBook:
             known = self._numbers.get(shape)
             if known is not None:
                 return known
-            if len(self._shapes) >= self._most or self._seams + len(shape.seams) > _MAX_SEAMS:
+            seams, characters = self._seams + len(shape.seams), self._characters + _length(shape)
+            if len(self._shapes) >= self._most or seams > _MAX_SEAMS or characters > _MAX_CHARACTERS:
                 return NO_ROOM
-            self._seams += len(shape.seams)
+            self._seams, self._characters = seams, characters
             self._shapes.append(shape)
             self.roles.append(shape.role)
             self._numbers[shape] = len(self._shapes) - 1
             return len(self._shapes) - 1
+
+
+def _length(shape: Shape) -> int:
+    """Characters of a shape's own texts and its seams'."""
+    own = (shape.service, shape.operation, shape.scope, shape.version, shape.server, shape.environment)
+    return sum(map(len, own)) + sum(len(key.source.name) + len(key.target.name) for key in shape.seams)
 
 
 class _Interned(dict[bytes, _T]):
@@ -98,7 +112,7 @@ class Decoder:
         self._partitions = _Interned(lambda value: _bounded(value, 2**31 - 1))
         self._counts = _Interned(_count)
         self._senders: dict[c.Sender, dict[Any, int]] = {}
-        self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
+        self._plans: dict[Key, Plan] = {}
         self._planned = itertools.count(1)
         self._keys = Keys(self._senders)
         self._budget = budget or endless()
@@ -107,16 +121,11 @@ class Decoder:
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
     def decode(self, body: bytes) -> SpanColumns:
-        """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none."""
-        try:
-            request = Traces.FromString(body)
-        except DecodeError as problem:
-            msg = "the body is not an ExportTraceServiceRequest in protobuf"
-            raise MalformedError(msg) from problem
-        return self._columns(request, {})
+        """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none, or too much."""
+        return self._columns(_parsed(body), {})
 
     def decode_json(self, body: bytes) -> SpanColumns:
-        """The same of a request in OTLP/JSON; raise JsonError where it is none."""
+        """The same of a request in OTLP/JSON; raise JsonError where it is none, or holds too much."""
         return self._columns(*json.parse(body))
 
     def _columns(self, request: Any, refused: Mapping[str, int]) -> SpanColumns:
@@ -124,12 +133,13 @@ class Decoder:
         self._keys.look_again(self._budget.clock)
         for resource_spans in request.resource_spans:
             raw = resource_spans.resource
-            sender, instance = self._resources.get(raw) or self._sender(raw)
+            key = raw if len(raw) <= _MAX_RESOURCE else _digest(raw)
+            sender, instance = self._resources.get(key) or self._sender(raw, key)
             for scope_spans in resource_spans.scope_spans:
-                self._walk(c.Sender(*sender, scope_spans.scope.name), instance, scope_spans.spans, rows)
+                self._walk(c.Sender(*sender, c.clipped(scope_spans.scope.name)), instance, scope_spans.spans, rows)
         return rows.columns()
 
-    def _sender(self, raw: bytes) -> tuple[tuple[str, str, str], int]:
+    def _sender(self, raw: bytes, key: bytes) -> tuple[tuple[str, str, str], int]:
         """Service, version, environment and instance of a serialised resource; learnt once, bounded."""
         try:
             attributes = Resource.FromString(raw).attributes
@@ -150,7 +160,7 @@ class Decoder:
                 self._resources.clear()
                 self._instances = {"": 0}
             number = self._instances.setdefault(f"{name}\0{instance}" if instance else "", len(self._instances))
-        told = self._resources[raw] = ((name, c.text(get, c.VERSION), c.text(get, c.ENVIRONMENT)), number)
+        told = self._resources[key] = ((name, c.text(get, c.VERSION), c.text(get, c.ENVIRONMENT)), number)
         return told
 
     def _walk(self, sender: c.Sender, instance: int, spans: Any, rows: Rows) -> None:
@@ -195,12 +205,16 @@ class Decoder:
         shape = Shape(sender.service, Role.INTERNAL, version=sender.version)
         return self.shapes.number(replace(shape, environment=sender.environment, sampled=sender.sampled))
 
-    def _plan(self, kind: int, names: tuple[str, ...]) -> "_Plan":
+    def _plan(self, kind: int, names: tuple[str, ...]) -> Plan:
         """What to read of spans with just these attributes; learnt once, bounded."""
+        key = key_of(kind, names)
+        known = self._plans.get(key)
+        if known is not None:
+            return known
         if len(self._plans) >= _MAX_PLANS:
             self._plans.clear()
         number = next(self._planned)  # never one twice: shapes are kept by it
-        plan = self._plans[kind, names] = _Plan.of(number, kind, frozenset(names))
+        plan = self._plans[key] = Plan.of(number, kind, frozenset(names))
         return plan
 
     def _number(
@@ -208,7 +222,7 @@ class Decoder:
         shapes: dict[Any, int],
         key: Any,
         sender: c.Sender,
-        plan: "_Plan",
+        plan: Plan,
         attributes: Any,
         name: bytes = b"",
         identified: bool = False,  # one caller, by position
@@ -222,14 +236,14 @@ class Decoder:
         if known is not None:
             return known
         look = Look(self._budget)
-        seen = c.Seen(sender, plan.kind, plan.family, name.decode("utf-8", "replace"), get, identified, look)
+        seen = c.Seen(sender, plan.kind, plan.family, c.clipped(name.decode("utf-8", "replace")), get, identified, look)
         number = self.shapes.number(shape_of(seen, self._names))
         if number >= 0:
             number |= (FAILED if outcomes.failed(seen) else 0) | (0 if look.whole else UNREAD)
         self._keys.keep(shapes, key, number, lasting=look.lasting)
         return number
 
-    def _special(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:
+    def _special(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: Plan, rows: Rows) -> int:
         """The shape of a span whose name is part of it, or that is about messages."""
         if plan.identity is not None:
             return self._message(shapes, sender, span, plan, rows)
@@ -237,7 +251,7 @@ class Decoder:
         shape = shapes.get(key)
         return self._number(shapes, key, sender, plan, span.attributes, span.name) if shape is None else shape
 
-    def _message(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: "_Plan", rows: Rows) -> int:
+    def _message(self, shapes: dict[Any, int], sender: c.Sender, span: Any, plan: Plan, rows: Rows) -> int:
         """The shape of a messaging span; what is no work on a message is dropped."""
         attributes = span.attributes
         identity = self._identity(plan, attributes)
@@ -265,7 +279,7 @@ class Decoder:
             rows.detail(identity)
         return shape
 
-    def _identity(self, plan: "_Plan", attributes: Any) -> Identity:
+    def _identity(self, plan: Plan, attributes: Any) -> Identity:
         """Which message a span is about: partition, offset, id, messages, bytes."""
         partition, offset, ident, messages, size = -1, -1, 0, 1, 0
         where, at, count, body = plan.identity or ("", "", "", "")
@@ -288,9 +302,9 @@ class Decoder:
             raw = attributes.get(name)
             return None if raw is None else _value(raw)
 
-        event, message = c.text(get, c.EVENT_ID), c.text(get, c.MESSAGE_ID)
+        event, message = c.text(get, c.EVENT_ID, c.WHOLE), c.text(get, c.MESSAGE_ID, c.WHOLE)
         if event:
-            return partition, -1, _hash(f"{c.text(get, c.EVENT_SOURCE)}\0{event}")
+            return partition, -1, _hash(f"{c.text(get, c.EVENT_SOURCE, c.WHOLE)}\0{event}")
         head, _, tail = message.rpartition(".")
         topic, _, middle = head.rpartition(".")
         if topic and topic == c.text(get, c.DESTINATION) and tail.isdigit() and middle.isdigit():
@@ -299,67 +313,32 @@ class Decoder:
         return partition, -1, _hash(message) if message and not bare else 0
 
 
+def _parsed(body: bytes) -> Any:
+    """A request that holds no more than one may; raise MalformedError or TooManyError."""
+    try:
+        why = too_many(body)
+        request = Traces() if why else Traces.FromString(body)
+    except (DecodeError, ValueError) as problem:
+        msg = "the body is not an ExportTraceServiceRequest in protobuf"
+        raise MalformedError(msg) from problem
+    why = why or too_many_made(request)
+    if why:
+        raise TooManyError(why)
+    return request
+
+
 _PARTITION, _OFFSET, _IDENT, _MESSAGES = range(4)
 _KIND, _STATE = 3, 8  #: in a head
 _REMOTE = 0x200  #: of a span's flags: its parent is in another process
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What to read of the spans that have one set of attributes."""
-
-    number: int
-    kind: int
-    family: str
-    read: Callable[[Any], Any]  #: from attributes to the values that decide the shape
-    identity: tuple[str, ...] | None  #: names of partition, offset, count, size or ""; None where it is no message
-    named: bool  #: carries a message or event id
-    spoken: bool  #: its name says what its attributes do not
-    simple: bool  #: only its attributes decide its shape
-
-    @staticmethod
-    def of(number: int, kind: int, names: frozenset[str]) -> "_Plan":
-        """Choose the family and, of each group of aliases, the names that are there."""
-        family = _family(kind, names)
-        shaping = tuple(name for group in c.SHAPING[family] for name in group if name in names)
-        if family == "http" and kind == c.SPAN_SERVER and "http.route" in names:
-            routed = (*c.HTTP_METHOD, *c.HTTP_ROUTE, *c.HTTP_STATUS, *c.ERROR_TYPE)
-            shaping = tuple(name for name in routed if name in names)
-        read = itemgetter(*shaping) if shaping else _nothing
-        spoken = _spoken(family, names)
-        if family != "messaging":
-            return _Plan(number, kind, family, read, None, named=False, spoken=spoken, simple=not spoken)
-        groups = (c.PARTITION, c.OFFSET, c.BATCH, c.BODY_SIZE)
-        identity = tuple(next((name for name in group if name in names), "") for group in groups)
-        named = any(name in names for name in (*c.MESSAGE_ID, *c.EVENT_ID))
-        return _Plan(number, kind, family, read, identity, named, spoken, simple=False)
-
-
-def _spoken(family: str, names: frozenset[str]) -> bool:
-    """True where a span's name must tell what it is about: its destination, or its verb on a table."""
-    if family == "db":
-        return bool(names.intersection(c.DB_TABLE)) and not names.intersection((*c.DB_VERB, *c.DB_SUMMARY))
-    return family == "messaging" and not names.intersection(c.DESTINATION)
-
-
-def _nothing(_: Any) -> None:
-    """What no attribute says."""
-
-
-def _family(kind: int, names: frozenset[str]) -> str:
-    if kind in (c.SPAN_SERVER, c.SPAN_CLIENT) and names.intersection(c.HTTP_METHOD):
-        return "http"
-    if kind == c.SPAN_CLIENT and names.intersection(c.DB_SYSTEM):
-        return "db"
-    if names.intersection((*c.MSG_SYSTEM, *c.CELERY, "messaging.destination")):
-        return "messaging"
-    if names.intersection(c.RPC_SYSTEM):
-        return "rpc"
-    return "peer" if kind == c.SPAN_CLIENT and names.intersection(c.PEER) else "none"
-
-
 def _hash(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest(), "little") or 1
+
+
+def _digest(raw: bytes) -> bytes:
+    """16 bytes that stand for some more."""
+    return hashlib.blake2b(raw, digest_size=16).digest()
 
 
 def _value(raw: bytes) -> Value:

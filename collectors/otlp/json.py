@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from collectors.otlp.parts import MOST_SPANS, TOO_MANY_SPANS, too_many_in_json
 from collectors.otlp.wire import ERROR, Resource, Traces, any_value
 
 _MOST_DEPTH = 32
@@ -18,6 +19,10 @@ _IMPOSSIBLE = (1 << 64) - 1  #: a time that the columns drop
 
 class JsonError(ValueError):
     """The body is no OTLP/JSON request."""
+
+
+class TooManyInJsonError(JsonError):
+    """It holds more than one request may."""
 
 
 class _BadSpanError(ValueError):
@@ -46,22 +51,41 @@ def _uncollected() -> Iterator[None]:
 
 
 def _parsed(body: bytes) -> tuple[Any, Mapping[str, int]]:
+    why = too_many_in_json(body)
+    if why:
+        raise TooManyInJsonError(why)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as problem:
         msg = f"the body is not JSON ({problem})"
         raise JsonError(msg) from problem
-    request, refused = Traces(), Counter[str]()
+    request, refused, room = Traces(), Counter[str](), _Room()
     try:
-        for resource_spans in _items(document, "resourceSpans"):
-            _resource_spans(resource_spans, request.resource_spans.add(), refused)
+        for resource_spans in room.take(_items(document, "resourceSpans")):
+            _resource_spans(resource_spans, request.resource_spans.add(), refused, room)
+    except JsonError:
+        raise
     except (TypeError, ValueError) as problem:
         msg = f"the body is not an ExportTraceServiceRequest ({problem})"
         raise JsonError(msg) from problem
     return request, refused
 
 
-def _items(parent: Any, name: str) -> Iterator[Any]:
+class _Room:
+    """What is left of the number of spans, scopes and resources that a request may hold."""
+
+    def __init__(self) -> None:
+        self._left = MOST_SPANS
+
+    def take(self, items: list[Any]) -> list[Any]:
+        """The items, which take their room; raise TooManyInJsonError where there is none."""
+        self._left -= len(items)
+        if self._left < 0:
+            raise TooManyInJsonError(TOO_MANY_SPANS)
+        return items
+
+
+def _items(parent: Any, name: str) -> list[Any]:
     if not isinstance(parent, dict):
         msg = f"{name} stands in something that is not an object"
         raise TypeError(msg)
@@ -69,7 +93,7 @@ def _items(parent: Any, name: str) -> Iterator[Any]:
     if not isinstance(found, list):
         msg = f"{name} is not a list"
         raise TypeError(msg)
-    return iter(found)
+    return found
 
 
 def _object(parent: Any, name: str) -> Any:
@@ -80,15 +104,15 @@ def _object(parent: Any, name: str) -> Any:
     return found
 
 
-def _resource_spans(source: Any, target: Any, refused: Counter[str]) -> None:
-    scopes = _items(source, "scopeSpans")
+def _resource_spans(source: Any, target: Any, refused: Counter[str], room: _Room) -> None:
+    scopes = room.take(_items(source, "scopeSpans"))
     resource = Resource()
     for key, value in _attributes(_object(source, "resource")):
         resource.attributes[key] = _lenient(value)
     target.resource = resource.SerializeToString()
     for scope_spans in scopes:
         out = target.scope_spans.add()
-        spans, scope = _items(scope_spans, "spans"), _object(scope_spans, "scope")
+        spans, scope = room.take(_items(scope_spans, "spans")), _object(scope_spans, "scope")
         out.scope.name, out.scope.version = _text(scope.get("name")), _text(scope.get("version"))
         for span in spans:
             try:

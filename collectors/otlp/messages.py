@@ -89,7 +89,7 @@ def _cluster(get: c.Get, names: c.Names) -> str | None:
 def _brokers(get: c.Get) -> Iterator[str]:
     """`host:port` of each broker that a span names; some clients write their whole list, as JSON."""
     port = c.text(get, c.PORT)
-    for entry in _ENTRY.findall(c.text(get, c.BROKER)):
+    for entry in _ENTRY.findall(c.text(get, c.BROKER, c.BROKERS)):
         place = entry.partition("://")[2] or entry
         host = place.partition("/")[0].lower()
         yield host if ":" in host or not port else f"{host}:{port}"

@@ -16,8 +16,8 @@ import orjson
 
 from agent.model.columns import SpanColumns
 from collectors.otlp.aside import Aside
-from collectors.otlp.decode import Decoder, MalformedError
-from collectors.otlp.json import JsonError
+from collectors.otlp.decode import Decoder, MalformedError, TooManyError
+from collectors.otlp.json import JsonError, TooManyInJsonError
 from collectors.otlp.wire import put_varint
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 REJECTED = ("bad id", "bad time", "bad value")  #: why spans are dropped by the sender's fault
 _INFLATE_STEP = 1 << 20
+_MOST_SENDERS = 256  #: names that are told apart
 _AT_ONCE = 512 << 10  #: bytes of a body, inflated, that is decoded on the event loop; an exporter's batch is smaller
 _OTHER_SIGNALS = {"/v1/metrics": "metrics", "/v1/logs": "logs", "/v1development/profiles": "profiles"}
 
@@ -51,10 +52,11 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one request, bytes."""
+    """Bounds, bytes: of one request, and of those that come at once."""
 
     body: int = 16 << 20
     inflated: int = 64 << 20
+    arriving: int = 64 << 20  #: of all bodies that are not yet whole
 
 
 @dataclass(slots=True)
@@ -66,6 +68,10 @@ class ReceiverCounters:
     refused: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     senders: Counter[str] = field(default_factory=Counter)
+
+    def sender(self, name: str) -> None:
+        """Count a request by who says to have sent it; those who come when there are too many are one."""
+        self.senders[name if name in self.senders or len(self.senders) < _MOST_SENDERS else "others"] += 1
 
 
 class _RefusedError(Exception):
@@ -80,6 +86,7 @@ class Receiver:
     def __init__(self, decoder: Decoder, sink: Sink, limits: Limits | None = None) -> None:
         self._decoder, self._sink, self._limits = decoder, sink, limits or Limits()
         self._aside = Aside()
+        self._arriving = 0  #: bytes of bodies that are not yet whole
         self.counters = ReceiverCounters()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,16 +133,22 @@ class Receiver:
             raise _RefusedError(400, "malformed", "the Content-Length is no number")
         if length and int(length) > self._limits.body:
             raise _RefusedError(413, "too large", f"{length} bytes are over the limit of {self._limits.body}")
-        why = self._sink.why_not(int(length or 0))
+        self._ask(int(length or 0))
+
+    def _ask(self, size: int) -> None:
+        """Refuse a body of this size where it cannot be taken now."""
+        why = self._sink.why_not(size)
         if why:
             raise _RefusedError(*_BUSY.get(why, (503, why, "come back later", 5)))
 
     async def _take(self, headers: dict[str, str], kind: str, receive: Receive) -> bytes:
-        size = int(headers.get("content-length") or self._limits.body)
-        self._sink.hold(size)
+        body = await self._read(receive)
+        size = len(body)
+        self._ask(size)
+        self._sink.hold(size)  # not before it is whole: who sends slowly holds what he has sent, and no commit waits
         try:
             zipped = headers.get("content-encoding", "").strip().lower() == "gzip"
-            columns = await self._columns(kind, await _read(receive, self._limits.body), zipped=zipped)
+            columns = await self._columns(kind, body, zipped=zipped)
             outcome = await self._sink.submit(columns)
         finally:
             self._sink.release(size)
@@ -144,8 +157,27 @@ class Receiver:
         if outcome == "new":
             self.counters.spans += columns.received
             self.counters.dropped.update(columns.dropped)
-            self.counters.senders[headers.get("user-agent", "unknown")[:80]] += 1
+            self.counters.sender(headers.get("user-agent", "unknown")[:80])
         return _answer(kind, columns)
+
+    async def _read(self, receive: Receive) -> bytes:
+        """A whole body. Its bytes count as they come, whatever its Content-Length says."""
+        body = bytearray()
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _RefusedError(400, "cut off", "the body was cut off")
+                body += message.get("body", b"")
+                self._arriving += len(message.get("body", b""))
+                if len(body) > self._limits.body:
+                    raise _RefusedError(413, "too large", f"the body is over the limit of {self._limits.body} bytes")
+                if len(body) < self._arriving > self._limits.arriving:  # one alone may always come
+                    raise _RefusedError(*_BUSY["busy"])
+                if not message.get("more_body"):
+                    return bytes(body)
+        finally:
+            self._arriving -= len(body)
 
     async def _columns(self, kind: str, body: bytes, *, zipped: bool) -> SpanColumns:
         """Decode here what is small, which is the quickest; what is large is decoded aside, and others are answered."""
@@ -163,6 +195,8 @@ class Receiver:
     def _decode(self, kind: str, body: bytes) -> SpanColumns:
         try:
             return self._decoder.decode_json(body) if kind == JSON else self._decoder.decode(body)
+        except (TooManyError, TooManyInJsonError) as problem:  # to send it again would not help: it is told so
+            raise _RefusedError(413, "span limit", str(problem)) from problem
         except (MalformedError, JsonError) as problem:
             raise _RefusedError(400, "malformed", str(problem)) from problem
 
@@ -174,22 +208,6 @@ _BUSY = {
     "journal busy": (503, "journal busy", "another process holds the journal", 5),
     "stopping": (503, "stopping", "the agent is stopping", 2),
 }
-
-
-async def _read(receive: Receive, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _RefusedError(400, "cut off", "the body was cut off")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise _RefusedError(413, "too large", f"the body is over the limit of {limit} bytes")
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def _inflated_at_once(body: bytes, limit: int) -> bytes | None:

@@ -38,7 +38,8 @@ def _serve(seen: c.Seen) -> Shape:
     if seen.family == "rpc":
         route = seam.route(service, c.text(get, c.RPC_SYSTEM) or "rpc", _rpc_path(get))
     else:
-        template = c.text(get, c.HTTP_ROUTE) or c.path_template(c.text(get, c.HTTP_PATH) or urlsplit(_url(get)).path)
+        path = c.text(get, c.HTTP_PATH, c.ADDRESS) or urlsplit(_url(get)).path
+        template = c.text(get, c.HTTP_ROUTE) or c.path_template(path)
         route = seam.route(service, _method(get), template)
     return replace(c.plain(seen.sender, Role.SERVE), component=route)
 
@@ -50,7 +51,7 @@ def _rpc_path(get: c.Get) -> str:
 
 
 def _url(get: c.Get) -> str:
-    url = c.text(get, c.HTTP_URL)
+    url = c.text(get, c.HTTP_URL, c.ADDRESS)
     try:
         urlsplit(url)
     except ValueError:
@@ -82,9 +83,10 @@ def _call(seen: c.Seen) -> Shape:
         operation = f"{c.text(get, c.RPC_SYSTEM)} {address.name} {_rpc_path(get)}"
     elif seen.family == "http":
         method = _method(get)
-        path = c.text(get, c.URL_TEMPLATE) or c.path_template(urlsplit(_url(get)).path or c.text(get, c.HTTP_PATH))
+        path = urlsplit(_url(get)).path or c.text(get, c.HTTP_PATH, c.ADDRESS)
+        path = c.text(get, c.URL_TEMPLATE) or c.path_template(path)
         operation = "" if method in _QUIET_METHODS else f"{method} {address.name}{path}"
         guarded = method in _SAFE_METHODS
     calls = seam.calls(seam.service(seen.sender.service), address)
     shape = c.plain(seen.sender, Role.CALL)
-    return replace(shape, seams=(calls,), address=address, operation=operation, guarded=guarded)
+    return replace(shape, seams=(calls,), address=address, operation=c.clipped(operation), guarded=guarded)

@@ -38,7 +38,7 @@ def signal_of(body: bytes) -> str:
 
 def _items(raw: memoryview, depth: int) -> Iterator[memoryview]:
     """Spans, metrics or log records of an envelope: field 1 of it, then field 2 of what is in it, twice."""
-    for number, wire, value in _fields(raw):
+    for number, wire, value in fields_of(raw):
         if wire == 2 and number == (1 if not depth else 2):
             if depth + 1 < _MOST_DEPTH:
                 yield from _items(value, depth + 1)
@@ -48,13 +48,13 @@ def _items(raw: memoryview, depth: int) -> Iterator[memoryview]:
 
 def _signal(item: memoryview) -> str:
     """A span has its times; of the others the first field that only one of them has decides."""
-    fields = [(number, wire) for number, wire, _ in _fields(item)]
-    if not _SPAN_TIMES.isdisjoint(fields):
+    told = [(number, wire) for number, wire, _ in fields_of(item)]
+    if not _SPAN_TIMES.isdisjoint(told):
         return "traces"
-    return next((_TELLING[field] for field in fields if field in _TELLING), "")
+    return next((_TELLING[field] for field in told if field in _TELLING), "")
 
 
-def _fields(raw: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+def fields_of(raw: memoryview) -> Iterator[tuple[int, int, memoryview]]:
     """Number, wire type and content of each field; raise ValueError where the bytes are no message."""
     at, size = 0, len(raw)
     while at < size:

@@ -55,7 +55,7 @@ def _server(get: c.Get, system: System) -> str:
 
 def _touched(seen: c.Seen, system: System) -> list[tuple[str, str, bool]]:
     """Tables with the verb, and whether doing it twice changes nothing."""
-    statement = c.text(seen.get, c.DB_TEXT) if system.speaks_sql else ""
+    statement = c.text(seen.get, c.DB_TEXT, c.STATEMENT) if system.speaks_sql else ""
     if statement:
         found = _told(seen.look, statement, system)
         if found:

@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -53,6 +54,8 @@ class Door:
     def __init__(self, port: int) -> None:
         self.port, self.sink, self.decoder = port, Kept(), Decoder()
         self.receiver = Receiver(self.decoder, self.sink, Limits(BODY, INFLATED))
+
+        self.strangers: Callable[[], Counter[str]] = Counter
 
     @property
     def seams(self) -> list[str]:
@@ -107,6 +110,7 @@ def opened(*, head_seconds: float = 5.0, body_seconds: float = 5.0) -> Iterator[
     listener = bind("127.0.0.1", port)
     listener.listen()
     one = server(door.receiver, head_seconds=head_seconds, body_seconds=body_seconds)
+    door.strangers = lambda: one.strangers
     thread = threading.Thread(target=lambda: asyncio.run(one.serve(sockets=[listener])))
     thread.start()
     try:

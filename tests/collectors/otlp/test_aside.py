@@ -1,6 +1,7 @@
 """Large requests are decoded beside the event loop: who sends a small one does not wait for them."""
 
 import asyncio
+import gc
 import gzip
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import threading
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -153,3 +156,36 @@ print("left")
 """
     left = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (left.returncode, left.stdout) == (0, "left\n"), left.stderr
+
+
+class Large:
+    """Something that a job holds."""
+
+
+def test_what_a_job_held_that_failed_is_gone_at_once_and_not_when_garbage_is_searched_for() -> None:
+    async def run() -> list[bool]:
+        aside, gone = Aside(), []
+        for fails in (False, True):
+            large = Large()
+            held = weakref.ref(large)
+
+            def work(large: Large = large, fails: bool = fails) -> int:
+                if fails:
+                    raise ValueError(large)
+                return 1
+
+            del large
+            job = partial(work)
+            del work
+            with suppress(ValueError):
+                await aside.do(job)
+            del job
+            await asyncio.sleep(0.05)  # the thread lets go of it
+            gone.append(held() is None)
+        return gone
+
+    gc.disable()
+    try:
+        assert asyncio.run(run()) == [True, True]
+    finally:
+        gc.enable()
