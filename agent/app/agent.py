@@ -127,6 +127,8 @@ class Agent:
         app: Any = self._parts.receiver if name == "otlp" else self._site
         one = server(app, head_seconds=limits.head_seconds, body_seconds=limits.body_seconds)
         self._servers.append(one)
+        if name == "otlp":
+            self._parts.strangers = one.strangers
         await one.serve(sockets=[self._sockets[name]])
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], name: str) -> None:

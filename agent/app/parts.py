@@ -1,6 +1,7 @@
 """Everything that one agent is made of, opened and put together."""
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -52,6 +53,7 @@ class Parts:
     losses: tuple[Loss, ...] = ()  #: what this start and those of the last week found gone, newest first
     last_spans: datetime | None = None
     rate: float = 0.0
+    strangers: Counter[str] = field(default_factory=Counter)  #: what spoke no HTTP/1.1 to the door of spans, by reason
     addresses: dict[str, str] = field(default_factory=dict)
     round_seconds: Timings = field(default_factory=Timings)
 

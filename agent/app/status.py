@@ -78,7 +78,7 @@ def status(parts: Parts) -> Status:
         last_fact=parts.last_spans,
         facts=counters.spans,
         per_second=parts.rate,
-        refused=dict(counters.refused),
+        refused=dict(counters.refused + parts.strangers),
         dropped=_dropped(parts),
         note="; ".join(f"{count:,} {why}" for why, count in _taken_otherwise(parts).items()),
         hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
@@ -127,7 +127,7 @@ def figures(parts: Parts) -> Figures:
     return Figures(
         version=__version__,
         received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded},
-        refused={("otlp", why): count for why, count in counters.refused.items()},
+        refused={("otlp", why): count for why, count in (counters.refused + parts.strangers).items()},
         dropped={**{("otlp", why): count for why, count in _dropped(parts).items()}, **_lost(parts)},
         commit_seconds=parts.memory.intake.counters.commit_seconds,
         round_seconds=parts.round_seconds,

@@ -122,6 +122,7 @@ def helps(reason: str) -> str:
         ("empty poll", "by design: nothing was read"),
         ("failed poll", "by design: an error of the client, no message"),
         ("no room to pair", "too many open traces at once: send whole traces to one agent, or fewer of them"),
+        ("no room for deliveries", "too many partitions, or gaps in their offsets: a redelivery there may go untold"),
         ("statement limit", "kept, but some of their tables are not known: too many new statements, or over 64 tables"),
         ("seam limit", "too many names: look for an identifier in a topic, table or route"),
     )

@@ -266,6 +266,15 @@ def test_a_large_request_of_hostile_statements_keeps_nobody_waiting_and_no_stop(
     assert [seam["day"]["count"] for seam in consumed] == [8, 8]
 
 
+def test_what_speaks_no_http_to_the_door_is_counted(agent: Running) -> None:
+    with socket.create_connection(("127.0.0.1", agent.otlp), timeout=5) as knock:
+        knock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32))
+        knock.recv(100)
+    told = 'seamwatch_refused_total{reason="TLS on a plain port",source="otlp"} 1.0'
+    wait(lambda: told in agent.get("/metrics"), agent.process)
+    agent.replay("py-healthy")
+
+
 def test_a_second_agent_in_the_same_folder_is_refused(agent: Running) -> None:
     command = [sys.executable, "-m", "agent", "run"]
     done = subprocess.run(command, cwd=agent.folder, capture_output=True, text=True, timeout=30, check=False)
