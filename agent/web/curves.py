@@ -135,7 +135,7 @@ def seam_picture(page: SeamPage, now: datetime, length: timedelta) -> Markup:
     The minute that is still open is no point of a curve: it would always fall at the end.
     """
     windows = [window for window in page.windows if window.tier is not Tier.MINUTE or window.start + MINUTE <= now]
-    wrong, moment = _began([view for view in page.view.findings if not view.quiet])
+    wrong, moment = _began(page.view.findings)
     paces = _paces(page.measures, wrong)
     strips = paces or ([_flow(windows, "Crossings")] if windows else [])
     strips += _backlog(page.measures, wrong)

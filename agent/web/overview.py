@@ -1,7 +1,7 @@
 """The whole estate at one instant, read in one go and kept: no page waits for it once it was read."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,7 +17,7 @@ from agent.web.words import seam_name, subject_name
 
 T = TypeVar("T")
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-URGENT = {"page": 0, "fix": 1, "tidy": 2, "blind": 3, "good": 4}
+URGENT = {"page": 0, "fix": 1, "tidy": 2, "quiet": 3, "blind": 4, "good": 5}
 _MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
 _LOUDEST = ("page", "fix", "tidy")
 
@@ -47,6 +47,17 @@ class SeamView:
     meets: int
     blind: int
     subjects: tuple[SubjectRef, ...]  #: that its marks come from
+    aside: bool = False  #: all that is wrong with it was set aside; its mark says what that is
+
+    @property
+    def state(self) -> str:
+        """What it is listed and counted as: its mark, or `quiet` where that was set aside."""
+        return "quiet" if self.aside else self.mark
+
+    @property
+    def loudest(self) -> FindingView | None:
+        """The worst finding that is open, else the worst that was set aside."""
+        return next((view for view in self.findings if view.mark == self.mark and view.quiet == self.aside), None)
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class Overview:
     at: datetime
     seams: tuple[SeamView, ...]
     findings: tuple[FindingView, ...]  #: shown ones, most urgent first
-    counts: Mapping[str, int]  #: seams by mark
+    counts: Mapping[str, int]  #: seams by state
     attached: datetime | None
     made: dict[str, Any] = field(default_factory=dict, compare=False)  #: what `once` keeps
 
@@ -74,7 +85,7 @@ class Overview:
     @cached_property
     def ranked(self) -> tuple[SeamView, ...]:
         """Seams, the most urgent first, then by name."""
-        return tuple(sorted(self.seams, key=lambda view: (URGENT[view.mark], view.name, view.row.id)))
+        return tuple(sorted(self.seams, key=lambda view: (URGENT[view.state], view.name, view.row.id)))
 
     @cached_property
     def by_number(self) -> Mapping[int, SeamView]:
@@ -161,7 +172,7 @@ class Overviews:
                 rows.append(self._row(row, row.key, values, by_subject, judged, tables, held))
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
-        counts = Counter(row.mark for row in rows)
+        counts = Counter(row.state for row in rows)
         return self._prepared(Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at()))
 
     def _prepared(self, found: Overview) -> Overview:
@@ -204,8 +215,10 @@ class Overviews:
         mine = [view for subject in subjects for view in findings.get(subject, ())] if findings else ()
         told = [one for subject in subjects if (one := judged.get(subject))]
         meets, blind = sum(one.meets for one in told), sum(one.blind for one in told)
-        mark = _loudest(mine) or ("good" if meets and not blind else "blind")
-        return SeamView(row, key, fixed.name, values, fixed.paradigm, mark, tuple(mine), meets, blind, subjects)
+        loud = _loudest(view for view in mine if not view.quiet)
+        mark = loud or _loudest(mine) or ("good" if meets and not blind else "blind")
+        aside = bool(mine) and not loud
+        return SeamView(row, key, fixed.name, values, fixed.paradigm, mark, tuple(mine), meets, blind, subjects, aside)
 
 
 def _elsewhere(key: SeamKey, values: tuple[int, ...]) -> bool:
@@ -220,9 +233,9 @@ def _is_at(table: SubjectRef, attributes: Mapping[str, str]) -> bool:
     return not servers or f"{labels.get('host', '')}:{labels.get('port', '')}" in servers.split("|")
 
 
-def _loudest(views: Sequence[FindingView]) -> str:
-    loud = {view.mark for view in views if not view.quiet}
-    return next((mark for mark in _LOUDEST if mark in loud), "")
+def _loudest(views: Iterable[FindingView]) -> str:
+    found = {view.mark for view in views}
+    return next((mark for mark in _LOUDEST if mark in found), "")
 
 
 def subjects_of(key: SeamKey) -> tuple[SubjectRef, ...]:

@@ -43,6 +43,7 @@ _SEAM_STATES = (
     ("page", "Act now"),
     ("fix", "Fix"),
     ("tidy", "Tidy"),
+    ("quiet", "Set aside"),
     ("blind", "Blind"),
     ("good", "Healthy"),
 )
@@ -227,7 +228,7 @@ def _matches(view: SeamView, text: str, paradigm: str, state: str) -> bool:
     wanted = text.strip().lower()
     if wanted and wanted not in f"{view.key} {view.name}".lower():
         return False
-    return (not paradigm or view.paradigm == paradigm) and (not state or view.mark == state)
+    return (not paradigm or view.paradigm == paradigm) and (not state or view.state == state)
 
 
 def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:

@@ -2,6 +2,7 @@
 
 from typing import (
     Any,
+    Literal,
     NotRequired,  # pydantic takes no other before Python 3.12
 )
 
@@ -81,6 +82,10 @@ class FindingPageShape(FindingShape):
     exemplars: list[dict[str, Any]]
 
 
+#: `set aside`: something is wrong with it, and somebody acknowledged, silenced, disputed or waived all of that
+SeamState = Literal["act now", "fix", "tidy", "set aside", "not judged", "healthy"]
+
+
 class SeamShape(TypedDict):
     """A seam with the sums of its last 24 hours."""
 
@@ -89,7 +94,7 @@ class SeamShape(TypedDict):
     source: str
     target: str
     paradigm: str
-    state: str
+    state: SeamState
     first_seen: str | None
     last_seen: str | None
     day: dict[str, int]

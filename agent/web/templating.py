@@ -28,6 +28,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         auto_reload=False,
     )
     filters: dict[str, Callable[..., Any]] = {
+        "aside": words.aside,
         "ago": lambda at: words.ago(at, clock()),
         "when": words.when,
         "iso": words.iso,

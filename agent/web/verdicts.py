@@ -9,7 +9,7 @@ from agent.model.verdict import Outcome
 from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.status import Status
 from agent.web.views import RulePage
-from agent.web.words import ago, line
+from agent.web.words import ago, aside, line, sentence
 
 _SUBJECTS = {"Backlog": "readers", "Deliveries": "readers", "Seam": "seams", "Table": "tables", "Workflow": "workflows"}
 
@@ -31,7 +31,13 @@ def headline(o: Overview) -> str:
         return f"Nothing is burning; {plural(fix, 'finding', 'findings')} to fix"
     if tidy:
         return f"Nothing is burning; {plural(tidy, 'finding', 'findings')} to tidy"
-    judged = o.counts.get("good", 0)
+    return _calm(o.counts.get("good", 0), o.counts.get("quiet", 0))
+
+
+def _calm(judged: int, aside: int) -> str:
+    if aside:
+        failing = f"{plural(aside, 'seam fails', 'seams fail')} and {'is' if aside == 1 else 'are'} set aside"
+        return f"{judged:,} of {judged + aside:,} seams we can judge are healthy; {failing}" if judged else failing
     if not judged:
         return "No seam can be judged yet"
     return f"All {judged:,} seams we can judge are healthy" if judged > 1 else "The one seam we can judge is healthy"
@@ -70,10 +76,10 @@ def of_finding(view: FindingView, now: datetime) -> str:
 
 
 def of_seam(view: SeamView, now: datetime) -> str:
-    """The worst that is open on a seam, else its state."""
-    loud = [found for found in view.findings if not found.quiet]
-    if loud:
-        return of_finding(loud[0], now)
+    """The worst that is open on a seam, else what was set aside and until when, else its state."""
+    if view.loudest is not None:
+        says = of_finding(view.loudest, now)
+        return f"{sentence(aside(view.loudest.finding.said))}: {says}" if view.aside else says
     return f"{view.name} {'is healthy' if view.mark == 'good' else 'cannot be judged yet'}"
 
 

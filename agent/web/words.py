@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from agent.model.facts import Column
+from agent.model.finding import Said
 from agent.model.seam import Component, SeamKey, SubjectRef
 
 _OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
@@ -108,6 +109,12 @@ def plain(text: str) -> str:
 def sentence(text: str) -> str:
     """Its first letter large, the rest as it is: names and months keep theirs."""
     return text[:1].upper() + text[1:]
+
+
+def aside(said: Said) -> str:
+    """What was said of a finding: `waived by ana until 3 Dec, 00:00`, `acknowledged, no end set`."""
+    by = f" by {said.owner}" if said.owner else ""
+    return f"{said.disposition.value}{by}{f' until {when(said.until)}' if said.until else ', no end set'}"
 
 
 def line(text: str) -> str:

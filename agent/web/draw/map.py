@@ -27,6 +27,7 @@ class Edge:
     mark: str = ""  #: page | fix | tidy | blind, or none
     address: str = ""
     words: str = ""  #: beside its mark: the trouble in two or three words
+    quiet: bool = False  #: what its mark says was set aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _ends(edge: Edge, place: Places) -> tuple[float, float, float, float]:
 def _line(edge: Edge, place: Places) -> Markup:
     x1, y1, x2, y2 = _ends(edge, place)
     bend = max(24.0, abs(x2 - x1) / 2)
-    mark = edge.mark if edge.mark != "blind" else ""
+    mark = edge.mark if edge.mark != "blind" and not edge.quiet else ""
     return Markup('<path class="seam {} {}" d="M{:.1f} {:.1f} C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}"/>').format(
         edge.paradigm, mark, x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2
     )
@@ -157,12 +158,12 @@ def _mark(edge: Edge, place: Places) -> Markup:
     x1, y1, x2, y2 = _ends(edge, place)
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
     words = {"page": "Act now", "fix": "Fix", "tidy": "Tidy", "blind": "Cannot judge"}[edge.mark]
-    label = f"{words}: {edge.words or 'open the seam'}"
+    label = f"{words}, set aside" if edge.quiet else f"{words}: {edge.words or 'open the seam'}"
     if not edge.words:
         return Markup(
             '<a href="{}" class="badge {}" aria-label="{}"><circle cx="{:.1f}" cy="{:.1f}" r="11"/>'
             '<use href="#m-{}" x="{:.1f}" y="{:.1f}" width="14" height="14"/></a>'
-        ).format(edge.address, edge.mark, label, x, y, edge.mark, x - 7, y - 7)
+        ).format(edge.address, "quiet" if edge.quiet else edge.mark, label, x, y, edge.mark, x - 7, y - 7)
     wide = 34 + _LETTER * len(edge.words)
     left = x - wide / 2
     return Markup(
