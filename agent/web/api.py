@@ -45,6 +45,7 @@ _STATES: Mapping[str, SeamState] = {
     "quiet": "set aside",
     "blind": "not judged",
     "good": "healthy",
+    "na": "nothing to judge",
 }
 Range = Literal["1h", "3h", "24h", "14d"]
 

@@ -12,7 +12,7 @@ from agent.web.draw.map import MOST, Box, Edge, picture
 from agent.web.overview import URGENT, Overview, SeamView
 from agent.web.words import bare
 
-_WORST = ("page", "fix", "tidy", "quiet", "blind", "")
+_WORST = ("page", "fix", "tidy", "quiet", "blind", "", "na")
 _LOUD = ("page", "fix", "tidy")
 
 
@@ -31,7 +31,7 @@ def _estate_map(o: Overview, seams: Sequence[SeamView]) -> tuple[Markup, str, st
     picked = _trouble(seams) if many else list(seams)
     title = "Where it hurts" if many else "The whole estate" if len(seams) == len(o.seams) else "These seams"
     drawn, boxes = _draw(picked, words=False)
-    note = f"{len(boxes)} components; the line is the paradigm, a mark is a finding"
+    note = f"{len(boxes)} components; the line is the paradigm, a mark is a finding, and faint has nothing to judge"
     return picture(drawn, boxes, _says(picked), heads=True), title, note
 
 
@@ -101,7 +101,7 @@ def _kind(end: Component, parts: set[str]) -> str:
 
 def _edge(view: SeamView, *, words: bool) -> Edge:
     source, target = _ends(view)
-    shown = view.state in _LOUD or (view.state in _WORST and not words)
+    shown = view.state in _LOUD or (view.mark != "good" and not words)
     edge = Edge(source, target, view.paradigm, view.mark if shown else "", f"/seams/{view.row.id}", quiet=view.aside)
     found = view.loudest if shown else None
     if found is None:

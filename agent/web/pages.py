@@ -46,6 +46,7 @@ _SEAM_STATES = (
     ("quiet", "Set aside"),
     ("blind", "Blind"),
     ("good", "Healthy"),
+    ("na", "Nothing to judge"),
 )
 _FINDING_STATES = (("open", "Open"), ("pending", "Pending"), ("quiet", "Set aside"), ("all", "All"))
 _SHOWN = 50  #: subjects on a rule's page
@@ -172,13 +173,10 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
         shown, pager = paged(found, page, request)
         picture, title, note = estate_map(o, found, "" if q else f"{paradigm}/{state}")
         dark = len(o.seams) <= FEW and any(view.mark == "blind" for view in shown)
-        good = o.counts.get("good", 0)
         return frame.page(
             request,
             "seams.html",
-            f"{good:,} of {verdicts.plural(len(o.seams), 'seam is', 'seams are')} healthy"
-            if o.seams
-            else "No seam yet",
+            verdicts.of_seams(o),
             here="Seams",
             views=shown,
             number=len(found),

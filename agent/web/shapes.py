@@ -82,8 +82,9 @@ class FindingPageShape(FindingShape):
     exemplars: list[dict[str, Any]]
 
 
-#: `set aside`: something is wrong with it, and somebody acknowledged, silenced, disputed or waived all of that
-SeamState = Literal["act now", "fix", "tidy", "set aside", "not judged", "healthy"]
+#: `set aside`: something is wrong with it, and somebody acknowledged, silenced, disputed or waived all of that;
+#: `not judged`: a rule lacks what it needs, or no round has looked yet; `nothing to judge`: no rule applies to it
+SeamState = Literal["act now", "fix", "tidy", "set aside", "not judged", "healthy", "nothing to judge"]
 
 
 class SeamShape(TypedDict):

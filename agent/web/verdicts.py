@@ -14,6 +14,9 @@ from agent.web.words import ago, aside, line, sentence
 _SUBJECTS = {"Backlog": "readers", "Deliveries": "readers", "Seam": "seams", "Table": "tables", "Workflow": "workflows"}
 
 
+_STATES = {"good": "is healthy", "na": "has nothing to judge"}
+
+
 def plural(number: int, one: str, many: str) -> str:
     """`1 seam needs`, `2 seams need`."""
     return f"{number:,} {one if number == 1 else many}"
@@ -80,7 +83,14 @@ def of_seam(view: SeamView, now: datetime) -> str:
     if view.loudest is not None:
         says = of_finding(view.loudest, now)
         return f"{sentence(aside(view.loudest.finding.said))}: {says}" if view.aside else says
-    return f"{view.name} {'is healthy' if view.mark == 'good' else 'cannot be judged yet'}"
+    return f"{view.name} {_STATES.get(view.mark, 'cannot be judged yet')}"
+
+
+def of_seams(o: Overview) -> str:
+    """How many are healthy of those that there is something to judge of."""
+    if not o.judgeable:
+        return "No seam has anything to judge" if o.seams else "No seam yet"
+    return f"{o.counts.get('good', 0):,} of {plural(o.judgeable, 'seam is', 'seams are')} healthy"
 
 
 def of_rules(failing: int, number: int) -> str:

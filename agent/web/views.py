@@ -15,7 +15,7 @@ from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
-from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView, subjects_of
+from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
@@ -141,7 +141,7 @@ class Views:
         now = self._clock()
         start, until = now + MINUTE - span, now + MINUTE  # with the minute that is still open
         duration, queue = self._store.histograms_between([view.key], start, until).get(view.key, (EMPTY, EMPTY))
-        rows = [row for subject in subjects_of(view.key) for row in self._store.verdicts(subject=subject)]
+        rows = [row for subject in view.subjects for row in self._store.verdicts(subject=subject)]
         ends = {view.key.source, view.key.target}
         joined = [
             f"{alias.old} is read as {alias.new}: {alias.reason}"

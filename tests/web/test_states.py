@@ -22,7 +22,6 @@ from agent.engine.round import Rounds
 from agent.ingest.aggregator import Aggregator
 from agent.model.declared import Declarations
 from agent.model.finding import Disposition, Said
-from agent.model.verdict import Severity
 from agent.store.store import Store, open_store
 from agent.web import site
 from agent.web.status import CollectorStatus, Loss, Status
@@ -32,7 +31,6 @@ from deploy.demo.spans import CLIENT, FASTAPI, HTTP, SERVER, Tracer, request
 from tests.conftest import free_port, missing
 from tests.web.test_site import FLAGS, NOW, RULES, Looked, estate, served
 
-OURS = {"origin": "http://127.0.0.1:8740"}
 STATIC = Path(site.__code__.co_filename).parent / "static"
 
 
@@ -164,64 +162,6 @@ def test_what_is_set_aside_keeps_its_mark_with_owner_and_end_beside_it_and_count
     finding = pages.get(f"/findings/{next(iter(store.findings())).fingerprint}").text
     assert "Waived by ana until" in finding
     assert "data-ack" not in finding
-
-
-@pytest.mark.parametrize("word", ["ack", "silence", "dispute", "waive"])
-def test_a_seam_whose_findings_are_set_aside_is_never_healthy(store: Store, word: str) -> None:
-    estate(store, ["orders"])
-    pages = client(store)
-    before = {seam["id"]: seam["state"] for seam in pages.get("/api/v1/seams").json()}
-    healthy = f">{sum(1 for state in before.values() if state == 'healthy')} of {len(before)} seams healthy"
-    assert healthy in re.sub("<svg.*?</svg>", "", pages.get("/seams").text)
-    said = {"owner": "ana", "reason": "known", "until": (NOW + timedelta(days=9)).isoformat()}
-    for found in pages.get("/api/v1/findings").json():
-        told = pages.post(f"/api/v1/findings/{found['fingerprint']}/{word}", json=said, headers=OURS)
-        assert told.status_code == 200
-    after = {seam["id"]: seam["state"] for seam in pages.get("/api/v1/seams").json()}
-    failing = {number for number, state in before.items() if state in ("act now", "fix", "tidy")}
-    assert failing
-    assert {number for number, state in after.items() if state == "set aside"} == failing
-    assert all(after[number] == state for number, state in before.items() if number not in failing)
-    assert healthy in re.sub("<svg.*?</svg>", "", pages.get("/seams").text)
-    assert "all 1 seams" not in title(pages.get("/").text).lower()
-    assert "set aside" in title(pages.get("/").text)
-    [good, quiet] = [pages.get(f"/seams?state={state}").text for state in ("good", "quiet")]
-    for number in failing:
-        assert f'href="/seams/{number}"' not in good
-        assert f'href="/seams/{number}"' in quiet
-        page = pages.get(f"/seams/{number}").text
-        end = f"until {when(NOW + timedelta(days=9))}" if word in ("silence", "waive") else "no end set"
-        assert re.match(rf"(Acknowledged|Silenced|Disputed|Waived) by ana,? {end}: ", title(page))
-        assert 'class="tag good"' not in page
-        assert re.search(r'class="tag quiet"><svg class="mark (page|fix|tidy)".*?</svg>[A-Z].*?, set aside<', page)
-
-
-def test_a_seam_with_one_finding_set_aside_and_one_open_is_as_loud_as_the_open_one(store: Store) -> None:
-    estate(store, ["orders"])
-    [loud, *_] = [found for found in store.findings() if found.subject.kind == "group"]
-    low = replace(loud, fingerprint="f" * 20, rule="DLQ-01", severity=Severity.LOW, says="It's small.")
-    store.save_findings([(low, None, NOW)])
-    pages = client(store)
-    [many] = [seam for seam in pages.get("/api/v1/seams").json() if len(seam["findings"]) > 1]
-    first, last = loud.fingerprint, low.fingerprint
-    pages.post(f"/api/v1/findings/{first}/ack", json={}, headers=OURS)
-    left = pages.get(f"/api/v1/findings/{last}").json()
-    [now] = [seam for seam in pages.get("/api/v1/seams").json() if seam["id"] == many["id"]]
-    assert now["state"] == left["urgency"] == "tidy"
-    assert title(pages.get(f"/seams/{many['id']}").text) == left["says"].removesuffix(".").replace("'", "&#39;")
-
-
-def test_what_is_set_aside_counts_again_once_its_time_is_over(store: Store) -> None:
-    estate(store, ["orders"])
-    clock = Clock()
-    pages = client(store, clock)
-    before = [seam["state"] for seam in pages.get("/api/v1/seams").json()]
-    said = {"reason": "known", "until": (NOW + timedelta(days=2)).isoformat()}
-    for found in pages.get("/api/v1/findings").json():
-        pages.post(f"/api/v1/findings/{found['fingerprint']}/silence", json=said, headers=OURS)
-    assert "set aside" in [seam["state"] for seam in pages.get("/api/v1/seams").json()]
-    clock.ahead = timedelta(days=2, minutes=5)
-    assert [seam["state"] for seam in pages.get("/api/v1/seams").json()] == before
 
 
 def test_without_its_store_a_page_is_the_last_one_known_dimmed_with_its_age(store: Store) -> None:

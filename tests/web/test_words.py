@@ -15,7 +15,7 @@ from agent.store.verdicts import BlindCause
 from agent.web import prose, thresholds, told, verdicts, words
 from agent.web.blind import gaps, unjudged
 from agent.web.near import nearest
-from agent.web.overview import FindingView, Overview, SeamView
+from agent.web.overview import FindingView, Overview, SeamView, subjects_of
 from agent.web.status import CollectorStatus, Status
 from agent.web.witness import Seen, differ
 
@@ -79,9 +79,9 @@ def test_a_lower_bound_is_nearer_the_smaller_it_gets() -> None:
     assert near.percent == 75
 
 
-def seam(mark: str, key: SeamKey = READS) -> SeamView:
+def seam(mark: str, key: SeamKey = READS, pending: int = 0) -> SeamView:
     stored = SeamRow(key, NOW - timedelta(days=3), NOW, {}, (7,))
-    return SeamView(stored, key, "orders → billing", (), "event", mark, (), 0, 1, ())
+    return SeamView(stored, key, "orders → billing", (), "event", mark, (), 0, 1, subjects_of(key), pending)
 
 
 def overview(*seams: SeamView, findings: tuple[FindingView, ...] = ()) -> Overview:
@@ -101,7 +101,10 @@ def test_an_unjudged_seam_says_what_a_stable_rule_misses_before_a_preview() -> N
     [found] = unjudged(overview(seam("blind")), rows[:1], RULES)
     assert found.why == "writes"
     [found] = unjudged(overview(seam("blind")), [], RULES)
-    assert found.why == "no rule has judged it yet"
+    assert found.why == "no round has looked at it yet"
+    [found] = unjudged(overview(seam("blind", pending=1)), [], RULES)
+    assert found.why == "a rule fails on it and waits to be sure"
+    assert unjudged(overview(seam("na"), seam("good")), [], RULES) == []
 
 
 def test_a_gap_says_in_words_what_is_missing_on_whom_and_what_to_do() -> None:
