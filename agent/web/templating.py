@@ -30,6 +30,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "aside": words.aside,
         "ago": lambda at: words.ago(at, clock()),
+        "clock": lambda at: words.clock(at, at),
         "when": words.when,
         "iso": words.iso,
         "count": words.count,

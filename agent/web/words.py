@@ -151,6 +151,12 @@ def when(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%-d %b, %H:%M}" if at else ""
 
 
+def clock(at: datetime, now: datetime) -> str:
+    """`13:05:09` in UTC, with its day where that is another than now's."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%-d %b, %H:%M:%S}"
+
+
 def iso(at: datetime | None) -> str:
     """For `<time datetime>`."""
     return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
