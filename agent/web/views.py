@@ -51,6 +51,7 @@ class FindingPage:
     measures: Mapping[str, Series]
     windows: tuple[Window, ...]
     fix: str  #: the rule's *How to fix*
+    until: datetime  #: of its curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +94,13 @@ class Views:
 
     def curves(self, view: FindingView, o: Overview) -> tuple[Series | None, Sequence[Window]]:
         """The lag of the last hours, where there is one, and the windows of the last day of a finding's seam."""
-        until = self._until(view.finding)
+        until = self.until(view.finding)
         seam = o.by_subject.get(view.finding.subject)
         windows = self._store.windows(seam.key, until - DAY, until) if seam else ()
         return self._measures(view.finding.subject, until, _CURVE, ("lag",)).get("lag"), windows
 
-    def _until(self, finding: Finding) -> datetime:
+    def until(self, finding: Finding) -> datetime:
+        """The end of a finding's curves: when it was last judged."""
         now = self._clock()
         return max(finding.judged or now, finding.opened or now)
 
@@ -112,7 +114,7 @@ class Views:
         rows = self._store.verdicts(subject=finding.subject)
         verdict = next((row.verdict for row in rows if row.rule == finding.rule), None)
         beside = [(self.rules.get(row.rule), row) for row in rows if row.rule != finding.rule]
-        until = self._until(finding)
+        until = self.until(finding)
         return FindingPage(
             view,
             verdict,
@@ -123,6 +125,7 @@ class Views:
             self._measures(finding.subject, until, _CURVE),
             tuple(self._store.windows(seam.key, until - DAY, until)) if seam else (),
             section(readme(view.rule), "How to fix") if view.rule else "",
+            until,
         )
 
     def _measures(
