@@ -27,6 +27,7 @@ from agent.web.told import few
 from agent.web.verdicts import blindness, headline
 from agent.web.views import Views, section
 from agent.web.witness import differ, figures, seen, witnesses
+from agent.web.words import ago
 
 __all__ = ["RANGES", "finding_page", "headline", "router"]
 
@@ -286,17 +287,18 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
         live = [one for one in told.collectors if one.state != "replayed"]
         fresh = [one for one in live if one.mark(told.started, views.now()) == "good"]
         waiting = sum(1 for one in live if one.last_fact is None)
-        speak = "Every source speaks" if len(fresh) == len(live) else f"{waiting} of {len(live)} sources has not spoken"
+        newest = o.once("newest", lambda: max((view.row.last_seen for view in o.seams), default=None))
         return frame.page(
             request,
             "collectors.html",
-            blindness(told, views.now()) or speak,
+            blindness(told, views.now()) or verdicts.of_sources(waiting, len(live), ago(told.started, views.now())),
             here="Collectors",
             live=live,
             fresh=len(fresh),
             lost=sorted(_lost(told), key=lambda one: (-one[2], one[0], one[1])),
             refused=sum(sum(one.refused.values()) for one in told.collectors),
-            facts=sum(one.facts for one in live),
+            facts=sum(one.facts for one in told.collectors if one.counts_spans),
+            newest=newest,
             gaps=gaps(views.causes(), views.rules),
             dark=o.counts.get("blind", 0),
             stale=STALE,

@@ -115,6 +115,14 @@ def of_rule(page: RulePage) -> str:
     return f"{name} applies to nothing here"
 
 
+def of_sources(waiting: int, live: int, running: str) -> str:
+    """Of all sources, none of which has been silent for too long."""
+    if not waiting:
+        return "Every source speaks"
+    spoken = f"{'has' if waiting == 1 else 'have'} not spoken since the start {running} ago"
+    return f"{waiting} of {plural(live, 'source', 'sources')} {spoken}"
+
+
 def of_findings(open_now: Sequence[FindingView], act: int) -> str:
     """Of the list of findings: how many, and how many of them cannot wait."""
     if not open_now:
