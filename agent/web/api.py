@@ -17,7 +17,7 @@ from agent.store.names import parts
 from agent.store.verdicts import BlindCause
 from agent.web.errors import shown
 from agent.web.overview import SeamView
-from agent.web.pages import RANGES, headline
+from agent.web.pages import RANGES, Range, headline
 from agent.web.shapes import (
     CauseShape,
     ClaimShape,
@@ -47,7 +47,6 @@ _STATES: Mapping[str, SeamState] = {
     "good": "healthy",
     "na": "nothing to judge",
 }
-Range = Literal["1h", "3h", "24h", "14d"]
 
 
 def _time(at: datetime | None) -> str | None:

@@ -1,10 +1,10 @@
 """The screens. Routes are thin: a question to the views, a headline that is the verdict, a template."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
@@ -32,7 +32,8 @@ from agent.web.words import ago
 __all__ = ["RANGES", "finding_page", "headline", "router"]
 
 PER_PAGE = 100
-RANGES = {
+Range = Literal["1h", "3h", "24h", "14d"]
+RANGES: Mapping[Range, timedelta] = {
     "1h": timedelta(hours=1),
     "3h": timedelta(hours=3),
     "24h": timedelta(days=1),
@@ -91,7 +92,7 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         request: Request,
         owner: Annotated[str, Query(max_length=200)] = "",
         rule: Annotated[str, Query(max_length=20)] = "",
-        state: Annotated[str, Query(max_length=20)] = "open",
+        state: Literal["", "open", "pending", "quiet", "all"] = "open",
         page: int = 0,
     ) -> HTMLResponse:
         """Every finding, filtered."""
@@ -99,7 +100,8 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         everything = views.opened(o)
         by_state = {key: [view for view in everything if _in(view, key)] for key, _ in _FINDING_STATES}
         by_state["pending"] = [view for view in views.others(o) if view.finding.signal is Signal.PENDING]
-        chosen = by_state.get(state, by_state["open"])
+        state = state or "open"
+        chosen = by_state[state]
         chosen = [v for v in chosen if (not owner or v.finding.owner == owner) and (not rule or v.finding.rule == rule)]
         chosen.sort(key=_urgency)
         shown, pager = paged(chosen, page, request)
@@ -164,8 +166,8 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
     def seams(
         request: Request,
         q: Annotated[str, Query(max_length=200)] = "",
-        paradigm: Annotated[str, Query(max_length=20)] = "",
-        state: Annotated[str, Query(max_length=20)] = "",
+        paradigm: Literal["", "event", "batch", "api"] = "",
+        state: Literal["", "page", "fix", "tidy", "quiet", "blind", "good", "na"] = "",
         page: int = 0,
     ) -> HTMLResponse:
         """The whole estate: what is connected to what, by which paradigm, and where is the trouble."""
@@ -193,10 +195,9 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
         )
 
     @pages.get("/seams/{number}")
-    def seam(request: Request, number: int, range: Annotated[str, Query(max_length=4)] = "3h") -> HTMLResponse:  # noqa: A002
+    def seam(request: Request, number: int, range: Range = "3h") -> HTMLResponse:  # noqa: A002
         """Does it keep up, what changed, and do the witnesses agree."""
-        chosen = range if range in RANGES else "3h"
-        span = RANGES[chosen]
+        span = RANGES[range]
         found = views.seam(number, span)
         if found is None:
             raise HTTPException(404, f"There is no seam {number}.")
@@ -208,11 +209,12 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
             here="Seams",
             p=found,
             picture=seam_picture(found, views.now(), span),
-            figures=figures(found, sums, _RANGE_WORDS[chosen]),
+            figures=figures(found, sums, _RANGE_WORDS[range]),
             witnesses=witnesses(found, sums) if found.view.key.kind == "consumes" else (),
             differ=differ(sums),
             broker=bool(found.measures),
-            range=chosen,
+            range=range,
+            range_words=_RANGE_WORDS[range],
         )
 
 

@@ -29,6 +29,8 @@ def environment(clock: Callable[[], datetime]) -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "aside": words.aside,
+        "owner": words.owner,
+        "holds": words.holds,
         "ago": lambda at: words.ago(at, clock()),
         "clock": lambda at: words.clock(at, at),
         "when": words.when,

@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from agent.model.facts import Column
-from agent.model.finding import Said
+from agent.model.finding import Finding, Said
 from agent.model.seam import Component, SeamKey, SubjectRef
+from agent.model.verdict import Claim
 
 _OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
 _LONG = re.compile(r"\d[\d,]*\.\d{4,}")
@@ -109,6 +110,19 @@ def plain(text: str) -> str:
 def sentence(text: str) -> str:
     """Its first letter large, the rest as it is: names and months keep theirs."""
     return text[:1].upper() + text[1:]
+
+
+def owner(found: Finding) -> str:
+    """Who answers for what a finding is about; empty where nobody is declared to."""
+    if found.owner:
+        return found.owner
+    declared = any(claim.claim == "owner missing" and claim.truth is False for claim in found.claims)
+    return "declared in its file" if declared else ""
+
+
+def holds(claim: Claim) -> str:
+    """Whether what was looked at is so."""
+    return {True: "holds", False: "does not hold", None: "not seen"}[claim.truth]
 
 
 def aside(said: Said) -> str:

@@ -1,5 +1,6 @@
 """What the pages say: numbers, conditions, how near, why not, and which witness saw it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -198,3 +199,15 @@ def test_a_list_of_what_to_do_is_steps_and_a_text_stays_a_text() -> None:
     assert "<code>it</code>" in prose.steps("1. Stop `it`.\n2. Start.")
     assert "<ol" not in prose.steps("Only a text, 1. with a number.")
     assert "<script>" not in prose.steps("1. <script>\n2. *<b>*")
+
+
+def test_an_owner_that_a_rule_has_seen_is_not_told_as_missing() -> None:
+    def of(claim: Claim, owner: str | None = None) -> Finding:
+        return replace(finding(Signal.OPEN).finding, owner=owner, claims=(claim,))
+
+    there, missing = Claim("owner missing", False, "==", True), Claim("owner missing", True, "==", True)
+    assert words.owner(of(there)) == "declared in its file"
+    assert words.owner(of(missing)) == words.owner(of(Claim("owner missing", None, "==", True))) == ""
+    assert words.owner(of(there, "care")) == "care"
+    told = [words.holds(Claim("owner missing", saw, "==", True)) for saw in (True, False, None)]
+    assert told == ["holds", "does not hold", "not seen"]
