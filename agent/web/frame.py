@@ -47,7 +47,7 @@ class Frame:
             "rules": len(self._views.rules),
             "silent": f"{len(silent)} silent" if silent else "",
             "live": live,
-            "foot": f"{'Span at' if live else 'Last span'} {clock(last, self._clock())} UTC"
+            "foot": f"{'Span' if live else 'Last span'} {clock(last, self._clock())} UTC"
             if last
             else "Waiting for a span",
         }

@@ -55,6 +55,11 @@ class SeamView:
         """What it is listed and counted as: its mark, or `quiet` where that was set aside."""
         return "quiet" if self.aside else self.mark
 
+    def mark_of(self, rule: str, subject: SubjectRef) -> str:
+        """The mark of a rule's finding on a subject; empty where it has none that is shown."""
+        mine = (one for one in self.findings if (one.finding.rule, one.finding.subject) == (rule, subject))
+        return next((one.mark for one in mine), "")
+
     @property
     def loudest(self) -> FindingView | None:
         """The worst finding that is open, else the worst that was set aside."""

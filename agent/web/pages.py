@@ -10,7 +10,6 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from agent.model.facts import ExemplarKind
 from agent.model.finding import Signal
 from agent.model.verdict import Outcome
 from agent.web import now, verdicts
@@ -25,7 +24,7 @@ from agent.web.status import STALE, Status
 from agent.web.thresholds import thresholds
 from agent.web.told import few
 from agent.web.verdicts import blindness, headline
-from agent.web.views import Views, section
+from agent.web.views import Views, proof, section
 from agent.web.witness import differ, figures, seen, witnesses
 from agent.web.words import ago
 
@@ -141,8 +140,7 @@ def finding_page(
         status_code=status_code,
         p=found,
         picture=picture,
-        # What happened last proves more than what was slow.
-        proof=sorted(found.exemplars, key=lambda one: one.kind is ExemplarKind.SLOWEST),
+        proof=proof(found.exemplars),
         error=error,
     )
 
@@ -210,6 +208,7 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
             p=found,
             picture=seam_picture(found, views.now(), span),
             figures=figures(found, sums, _RANGE_WORDS[range]),
+            proof=proof(found.exemplars),
             witnesses=witnesses(found, sums) if found.view.key.kind == "consumes" else (),
             differ=differ(sums),
             broker=bool(found.measures),

@@ -29,6 +29,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {
         "aside": words.aside,
+        "kept": words.kept,
         "owner": words.owner,
         "holds": words.holds,
         "ago": lambda at: words.ago(at, clock()),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.engine.catalogue import readme
-from agent.model.facts import Column, Exemplar, Window
+from agent.model.facts import Column, Exemplar, ExemplarKind, Window
 from agent.model.finding import SHOWN, Finding, Signal
 from agent.model.histogram import EMPTY, Histogram
 from agent.model.rule import Rule
@@ -16,6 +16,7 @@ from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
 from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView
+from agent.web.words import slowness
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
@@ -190,6 +191,11 @@ class Views:
     def blind(self) -> list[VerdictRow]:
         """What cannot be judged, subject by subject, at most `MOST_BLIND`."""
         return self._store.verdicts(outcome=Outcome.BLIND, most=MOST_BLIND)
+
+
+def proof(exemplars: Sequence[Exemplar]) -> list[Exemplar]:
+    """What happened last before what was slow, for it proves more; of what was slow, the slowest first."""
+    return sorted(exemplars, key=lambda one: (one.kind is ExemplarKind.SLOWEST, -(slowness(one) or 0.0)))
 
 
 def section(text: str, heading: str) -> str:

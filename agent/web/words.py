@@ -3,13 +3,14 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from agent.model.facts import Column
+from agent.model.facts import Column, Exemplar, ExemplarKind
 from agent.model.finding import Finding, Said
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.model.verdict import Claim
 
 _OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
 _LONG = re.compile(r"\d[\d,]*\.\d{4,}")
+_TOOK = re.compile(r"([\d,.]+) ms")
 _COMPARED = re.compile(r"(>=|<=|==|!=|>|<) (?=\S)")
 
 
@@ -110,6 +111,18 @@ def plain(text: str) -> str:
 def sentence(text: str) -> str:
     """Its first letter large, the rest as it is: names and months keep theirs."""
     return text[:1].upper() + text[1:]
+
+
+def slowness(one: Exemplar) -> float | None:
+    """The milliseconds that a span kept for its slowness took."""
+    told = _TOOK.fullmatch(one.note) if one.kind is ExemplarKind.SLOWEST else None
+    return float(told[1].replace(",", "")) if told else None
+
+
+def kept(one: Exemplar) -> str:
+    """What is known of a span that was kept."""
+    took = slowness(one)
+    return milliseconds(took) if took is not None else one.note or "no detail is kept"
 
 
 def owner(found: Finding) -> str:

@@ -38,7 +38,7 @@ def test_without_script_no_page_claims_to_be_live_and_each_names_its_time_and_zo
     for address in kinds(store):
         text = pages.get(address).text
         assert "Live ·" not in text
-        assert re.search(r"<span>Span at \d\d:\d\d:\d\d UTC</span>", text), address
+        assert re.search(r"<span>Span \d\d:\d\d:\d\d UTC</span>", text), address
         assert re.search(r"As of \d\d:\d\d:\d\d. All times are UTC.", text), address
         assert 'class="pulse"' not in text
     later = client(store, lambda: datetime.now(UTC) + timedelta(days=1)).get("/seams").text
@@ -54,11 +54,11 @@ def test_every_page_is_renewed_and_says_since_when_nobody_answers(store: Store, 
             page = chromium.new_page()
             page.clock.install()
             page.goto(f"http://127.0.0.1:{port}{address}")
-            assert page.locator(".rail .foot").inner_text().startswith("Live · Span at ")
+            assert page.locator(".rail .foot").inner_text().startswith("Live · Span ")
             page.evaluate("document.querySelector('h1').textContent = 'old news'")
             page.clock.fast_forward(BEAT)
             page.locator("h1").filter(has_not_text="old news").wait_for()
-            assert page.locator(".rail .foot").inner_text().startswith("Live · Span at ")
+            assert page.locator(".rail .foot").inner_text().startswith("Live · Span ")
             opened.append(page)
     for page in opened:
         page.clock.fast_forward(BEAT)

@@ -12,6 +12,7 @@ import pytest
 from agent.engine.round import Rounds
 from agent.model.declared import Declarations
 from agent.model.facts import Column
+from agent.model.finding import Signal
 from agent.model.flush import Flush, WindowDelta
 from agent.model.seam import Component, SeamKey
 from agent.model.verdict import Severity
@@ -121,3 +122,28 @@ def test_a_seam_that_no_round_has_looked_at_is_blind_and_so_is_one_that_a_rule_i
     assert "has judged it yet" not in rows
     Rounds(store, RULES, Declarations()).run(NOW + timedelta(minutes=5))
     assert "no round has looked" not in client(store).get("/seams?state=blind").text
+
+
+def test_a_rules_row_on_a_seams_page_has_the_mark_of_its_finding(store: Store) -> None:
+    estate(store, ["orders"])
+    pages = client(store)
+    [seam] = [seam for seam in pages.get("/api/v1/seams").json() if seam["state"] == "act now"]
+    rows = pages.get(f"/seams/{seam['id']}").text.partition("What the rules say")[2]
+    for finding in store.findings():
+        if finding.fingerprint in seam["findings"]:
+            urgency = pages.get(f"/api/v1/findings/{finding.fingerprint}").json()["urgency"]
+            mark = {"act now": "page", "fix": "fix"}[urgency]
+            row = rf'<svg class="mark {mark}"[^>]*>(?:(?!<svg).)*<a href="/rules/{finding.rule}">'
+            assert re.search(row, rows, re.DOTALL), finding.rule
+    assert re.search(r'class="mark page"[^>]*>(?:(?!<svg).)*<a href="/rules/IDM-01">', rows, re.DOTALL)
+
+
+def test_a_rule_that_fails_and_has_opened_nothing_yet_has_the_mark_of_none(store: Store) -> None:
+    estate(store, ["orders"])
+    pages = client(store)
+    seam = next(row for row in pages.get("/api/v1/seams").json() if row["state"] == "act now")
+    for finding in store.findings():
+        store.save_findings([(replace(finding, signal=Signal.PENDING, opened=None), None, NOW)])
+    text = client(store).get(f"/seams/{seam['id']}").text
+    assert 'class="tag blind"' in text or 'class="tag good"' in text
+    assert 'aria-label="Fails, not open yet"' in text

@@ -7,6 +7,7 @@ import pytest
 
 import rules
 from agent.engine.catalogue import discover
+from agent.model.facts import Exemplar, ExemplarKind
 from agent.model.finding import Finding, Signal
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.model.verdict import Claim, Evidence, Outcome, Reason, Severity, Verdict
@@ -18,6 +19,7 @@ from agent.web.blind import gaps, unjudged
 from agent.web.near import nearest
 from agent.web.overview import FindingView, Overview, SeamView, subjects_of
 from agent.web.status import CollectorStatus, Status
+from agent.web.views import proof
 from agent.web.witness import Seen, differ
 
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
@@ -211,3 +213,14 @@ def test_an_owner_that_a_rule_has_seen_is_not_told_as_missing() -> None:
     assert words.owner(of(there, "care")) == "care"
     told = [words.holds(Claim("owner missing", saw, "==", True)) for saw in (True, False, None)]
     assert told == ["holds", "does not hold", "not seen"]
+
+
+def test_what_was_slow_is_listed_from_the_slowest_after_what_went_wrong() -> None:
+    def of(kind: ExemplarKind, note: str) -> Exemplar:
+        return Exemplar(kind, "a" * 32, "b" * 16, NOW, note)
+
+    slow = [of(ExemplarKind.SLOWEST, note) for note in ("51313.2 ms", "74,434.8 ms", "9.5 ms", "")]
+    error = of(ExemplarKind.ERROR, "")
+    told = [words.kept(one) for one in proof([*slow, error])]
+    assert told == ["no detail is kept", "74.4 s", "51.3 s", "10 ms", "no detail is kept"]
+    assert proof([*slow, error])[0] is error
