@@ -1,7 +1,7 @@
 """The pages' data as JSON under /api/v1, from the same views."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -17,7 +17,7 @@ from agent.store.names import parts
 from agent.store.verdicts import BlindCause
 from agent.web.errors import shown
 from agent.web.overview import SeamView
-from agent.web.pages import RANGES, headline
+from agent.web.pages import RANGES, Range, headline
 from agent.web.shapes import (
     CauseShape,
     ClaimShape,
@@ -30,6 +30,7 @@ from agent.web.shapes import (
     RuleShape,
     SeamPageShape,
     SeamShape,
+    SeamState,
     VerdictShape,
     answers,
 )
@@ -37,7 +38,15 @@ from agent.web.status import Status
 from agent.web.views import Views
 
 State = Literal["", "pending", "open", "recovering", "resolved", "stale"]
-Range = Literal["1h", "3h", "24h", "14d"]
+_STATES: Mapping[str, SeamState] = {
+    "page": "act now",
+    "fix": "fix",
+    "tidy": "tidy",
+    "quiet": "set aside",
+    "blind": "not judged",
+    "good": "healthy",
+    "na": "nothing to judge",
+}
 
 
 def _time(at: datetime | None) -> str | None:
@@ -107,7 +116,7 @@ def _seam(view: SeamView) -> SeamShape:
         "source": str(view.key.source),
         "target": str(view.key.target),
         "paradigm": view.paradigm,
-        "state": {"page": "act now", "good": "healthy", "blind": "not judged"}.get(view.mark, view.mark),
+        "state": _STATES[view.state],
         "first_seen": _time(view.row.first_seen),
         "last_seen": _time(view.row.last_seen),
         "day": {column.name.lower(): values[column] for column in Column},

@@ -9,15 +9,17 @@ from markupsafe import Markup
 
 from agent.model.seam import Component, server_of
 from agent.web.draw.map import MOST, Box, Edge, picture
-from agent.web.overview import Overview, SeamView
+from agent.web.overview import URGENT, Overview, SeamView
 from agent.web.words import bare
 
-_WORST = ("page", "fix", "tidy", "blind", "")
+_WORST = ("page", "fix", "tidy", "quiet", "blind", "", "na")
 _LOUD = ("page", "fix", "tidy")
 
 
 def estate_map(o: Overview, seams: Sequence[SeamView], named: str = "") -> tuple[Markup, str, str]:
-    """These seams with a mark on each finding and each that cannot be judged; with title and note.
+    """These seams with a mark on each finding, grey where it was set aside, and on each that cannot be judged.
+
+    With title and note.
 
     A choice that others will make too has a name: its map is drawn once a reading.
     """
@@ -29,7 +31,7 @@ def _estate_map(o: Overview, seams: Sequence[SeamView]) -> tuple[Markup, str, st
     picked = _trouble(seams) if many else list(seams)
     title = "Where it hurts" if many else "The whole estate" if len(seams) == len(o.seams) else "These seams"
     drawn, boxes = _draw(picked, words=False)
-    note = f"{len(boxes)} components; the line is the paradigm, a mark is a finding"
+    note = f"{len(boxes)} components; the line is the paradigm, a mark is a finding, and faint has nothing to judge"
     return picture(drawn, boxes, _says(picked), heads=True), title, note
 
 
@@ -65,15 +67,17 @@ def _ends(view: SeamView) -> tuple[Component, Component]:
 
 
 def _trouble(seams: Sequence[SeamView]) -> list[SeamView]:
-    hot = {end for view in seams if view.mark in _LOUD for end in _ends(view)}
+    hot = {end for view in seams if view.state in _LOUD for end in _ends(view)}
     near = [view for view in seams if not hot.isdisjoint(_ends(view))]
-    near.sort(key=lambda view: (_WORST.index(view.mark if view.mark != "good" else ""), view.row.id))
+    near.sort(key=lambda view: (URGENT[view.state], view.row.id))
     return near[:MOST]
 
 
 def _says(seams: Sequence[SeamView]) -> str:
-    marks = Counter(view.mark for view in seams)
-    return f"Map of {len(seams)} seams: {marks['page']} need action now, {marks['fix']} to fix, {marks['tidy']} to tidy"
+    states = Counter(view.state for view in seams)
+    words = f"{states['page']} need action now, {states['fix']} to fix, {states['tidy']} to tidy"
+    aside = f", {states['quiet']} set aside" if states["quiet"] else ""
+    return f"Map of {len(seams)} seams: {words}{aside}"
 
 
 def _draw(seams: Sequence[SeamView], *, words: bool) -> tuple[list[Edge], Mapping[Component, Box]]:
@@ -84,7 +88,7 @@ def _draw(seams: Sequence[SeamView], *, words: bool) -> tuple[list[Edge], Mappin
         parts[edge.source].add(view.key.source.kind)
         parts[edge.target].add(view.key.target.kind)
         other = lines.get((edge.source, edge.target))
-        if other is None or _WORST.index(edge.mark) < _WORST.index(other.mark):
+        if other is None or _weight(edge) < _weight(other):
             lines[edge.source, edge.target] = edge
     boxes = {end: Box(bare(end), _kind(end, kinds), f"/seams?{_asked(end)}") for end, kinds in parts.items()}
     return list(lines.values()), boxes
@@ -97,14 +101,18 @@ def _kind(end: Component, parts: set[str]) -> str:
 
 def _edge(view: SeamView, *, words: bool) -> Edge:
     source, target = _ends(view)
-    mark = view.mark if view.mark in _LOUD or (view.mark == "blind" and not words) else ""
-    loud = [found for found in view.findings if not found.quiet and found.mark == mark]
-    edge = Edge(source, target, view.paradigm, mark, f"/seams/{view.row.id}")
-    if not loud:
+    shown = view.state in _LOUD or (view.mark != "good" and not words)
+    edge = Edge(source, target, view.paradigm, view.mark if shown else "", f"/seams/{view.row.id}", quiet=view.aside)
+    found = view.loudest if shown else None
+    if found is None:
         return edge
-    name = loud[0].rule.name if loud[0].rule else loud[0].finding.rule
-    address = f"/findings/{loud[0].finding.fingerprint}"
+    name = found.rule.name if found.rule else found.finding.rule
+    address = f"/findings/{found.finding.fingerprint}"
     return replace(edge, address=address, words=name.replace("-", " ") if words else "")
+
+
+def _weight(edge: Edge) -> int:
+    return _WORST.index("quiet" if edge.quiet and edge.mark else edge.mark)
 
 
 def _asked(end: Component) -> str:

@@ -10,8 +10,8 @@ from agent.model.seam import SubjectRef
 from agent.model.verdict import Reason
 from agent.store.findings import VerdictRow
 from agent.store.verdicts import BlindCause
-from agent.web.overview import Overview, SeamView, subjects_of
-from agent.web.words import plain, subject_name
+from agent.web.overview import DAY, Overview, SeamView
+from agent.web.words import plain, span, subject_name
 
 FEW = 1_000  #: seams; beyond it a page does not read every verdict to say why of each
 _WAIT = "nothing to do: it is judged once it has watched long enough"
@@ -57,19 +57,27 @@ def unjudged(o: Overview, blind: Iterable[VerdictRow], rules: Mapping[str, Rule]
     for view in o.seams:
         if view.mark != "blind":
             continue
-        mine = [row for subject in subjects_of(view.key) for row in rows.get(subject, ())]
+        mine = [row for subject in view.subjects for row in rows.get(subject, ())]
         # A preview keeps no seam from being healthy; it is named only where nothing else is.
         stable = [row for row in mine if rules[row.rule].stability is Stability.STABLE]
-        found.append(_why(view, stable or mine))
+        found.append(_why(view, stable or mine, o.at))
     return sorted(found, key=lambda one: (one.since, one.view.name))
 
 
-def _why(view: SeamView, rows: Sequence[VerdictRow]) -> Unjudged:
+def _why(view: SeamView, rows: Sequence[VerdictRow], at: datetime) -> Unjudged:
     if not rows:
-        return Unjudged(view, "no rule has judged it yet", "", view.row.first_seen)
+        return Unjudged(view, _unsaid(view, at), "", view.row.first_seen)
     row = min(rows, key=lambda row: (row.since, row.rule))
     missing = row.verdict.missing[0] if row.verdict.missing else row.verdict.says
     return Unjudged(view, plain(missing), "; ".join(row.verdict.learn), row.since)
+
+
+def _unsaid(view: SeamView, at: datetime) -> str:
+    """Why no rule is blind on a seam that is not judged."""
+    if view.pending:
+        return "a rule fails on it and waits to be sure"
+    quiet = at - view.row.last_seen
+    return f"nothing crossed it for {span(quiet)}" if quiet > DAY else "no round has looked at it yet"
 
 
 def gaps(causes: Iterable[BlindCause], rules: Mapping[str, Rule]) -> list[Gap]:

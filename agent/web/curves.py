@@ -6,15 +6,21 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
-from agent.model.facts import Column, Tier, Window
+from agent.model.facts import Column, Window
 from agent.model.histogram import Histogram
 from agent.model.subjects import Series
 from agent.web.draw.chart import WIDTH, Curve, Moment, Strip, chart, spark
-from agent.web.overview import MINUTE, FindingView, Overview
+from agent.web.overview import FindingView, Overview
 from agent.web.views import FindingPage, SeamPage, Views
 from agent.web.words import count, milliseconds, rate, span
 
 NARROW = 812
+#: what to draw of a finding, by its pitfall: the first of these that was seen
+_ABOUT = {
+    "idempotency": ((Column.REWRITTEN, "Written twice"), (Column.DUPLICATES, "Read twice")),
+    "dead_letters": ((Column.ERRORS, "Failed"),),
+    "observability": ((Column.DETACHED, "Cut off"), (Column.ROOTS, "Without a parent")),
+}
 _PERCENTILES = ((0.5, "w", False), (0.95, "t", False), (0.99, "t", True))
 
 
@@ -24,19 +30,26 @@ def sparks(views: Views, o: Overview) -> Mapping[str, Markup]:
 
 
 def _sparks(views: Views, o: Overview) -> Mapping[str, Markup]:
-    drawn = {}
-    for view in (*o.of("page"), *o.of("fix"))[:6]:
-        lag, windows = views.curves(view, o)
-        if lag is not None and len(lag) > 3:
-            values: Sequence[float] = lag.values
-            says = f"Unread messages, from {count(values[0])} to {count(values[-1])}"
-        else:
-            twice = any(window[Column.REWRITTEN] for window in windows)
-            column = Column.REWRITTEN if twice else Column.COUNT
-            values = _thirds([float(window[column]) for window in windows])
-            says = f"{'Written twice' if twice else 'Crossings'} over 24 h, {count(sum(values))} in all"
-        drawn[view.finding.fingerprint] = spark(values, view.mark, says)
-    return drawn
+    return {view.finding.fingerprint: _spark(views, view, o) for view in (*o.of("page"), *o.of("fix"))[:6]}
+
+
+def _spark(views: Views, view: FindingView, o: Overview) -> Markup:
+    """What a finding is about, small: unread messages only where it is about a backlog."""
+    lag, windows = views.curves(view, o)
+    pitfall = view.rule.pitfall if view.rule else ""
+    if pitfall == "backlog" and lag is not None and len(lag) > 3:
+        values: Sequence[float] = lag.values
+        return spark(values, view.mark, f"Unread messages, from {count(values[0])} to {count(values[-1])}")
+    over = closed(windows, views.until(view.finding))
+    known = ((column, words) for column, words in _ABOUT.get(pitfall, ()) if any(one[column] for one in over))
+    column, words = next(known, (Column.COUNT, "Crossings"))
+    values = _thirds([float(window[column]) for window in over])
+    return spark(values, view.mark, f"{words} over 24 h, {count(sum(values))} in all")
+
+
+def closed(windows: Sequence[Window], now: datetime) -> list[Window]:
+    """Those that are over: one that is still open, of whatever length, would always be a fall at the end."""
+    return [one for one in windows if one.start + timedelta(seconds=one.tier.seconds) <= now]
 
 
 def _thirds(values: Sequence[float], most: int = 32) -> list[float]:
@@ -130,12 +143,9 @@ def _began(findings: Sequence[FindingView]) -> tuple[float | None, Moment | None
 
 
 def seam_picture(page: SeamPage, now: datetime, length: timedelta) -> Markup:
-    """One seam's strips over one time axis: cause, event and effect stand above each other.
-
-    The minute that is still open is no point of a curve: it would always fall at the end.
-    """
-    windows = [window for window in page.windows if window.tier is not Tier.MINUTE or window.start + MINUTE <= now]
-    wrong, moment = _began([view for view in page.view.findings if not view.quiet])
+    """One seam's strips over one time axis: cause, event and effect stand above each other."""
+    windows = closed(page.windows, now)
+    wrong, moment = _began(page.view.findings)
     paces = _paces(page.measures, wrong)
     strips = paces or ([_flow(windows, "Crossings")] if windows else [])
     strips += _backlog(page.measures, wrong)
@@ -160,12 +170,13 @@ def finding_picture(page: FindingPage, now: datetime) -> Markup:
             strips = [*_paces(page.measures, wrong), *_backlog(page.measures, wrong)]
             first, last = min(t[0] for t in times), max(t[-1] for t in times)
             return chart(strips, first, last, says, width=NARROW, moment=moment)
-    if not page.windows:
+    windows = closed(page.windows, page.until)
+    if not windows:
         return Markup("")
-    strips = [_flow(page.windows, "Crossings")]
-    if any(window[Column.REWRITTEN] for window in page.windows):
-        strips.append(_twice(page.windows))
-    first, last = page.windows[0].start.timestamp(), page.windows[-1].start.timestamp() + 60
+    strips = [_flow(windows, "Crossings")]
+    if any(window[Column.REWRITTEN] for window in windows):
+        strips.append(_twice(windows))
+    first, last = windows[0].start.timestamp(), windows[-1].start.timestamp() + 60
     return chart(strips, first, max(last, first + 3600, min(now.timestamp(), last)), says, width=NARROW)
 
 

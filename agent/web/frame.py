@@ -14,7 +14,7 @@ from markupsafe import escape
 from agent.web.status import Status
 from agent.web.templating import environment
 from agent.web.views import Views
-from agent.web.words import ago
+from agent.web.words import ago, clock
 
 _LIVE = timedelta(minutes=2)
 _KEPT = 24  #: pages shown last, compressed: 5 to 20 KB each
@@ -47,7 +47,7 @@ class Frame:
             "rules": len(self._views.rules),
             "silent": f"{len(silent)} silent" if silent else "",
             "live": live,
-            "foot": f"{'Live · span' if live else 'Last span'} {ago(last, self._clock())} ago"
+            "foot": f"{'Span' if live else 'Last span'} {clock(last, self._clock())} UTC"
             if last
             else "Waiting for a span",
         }
@@ -60,7 +60,8 @@ class Frame:
     def bare(self, request: Request, template: str, headline: str, status_code: int, **values: Any) -> HTMLResponse:
         """A page that asks the store nothing: its frame has no tallies."""
         frame = {**_NOTHING, "foot": "The store does not answer"}
-        return HTMLResponse(self._render(request, template, headline, here="", frame=frame, **values), status_code)
+        values = {"here": "", "frame": frame, "now": self._clock(), **values}
+        return HTMLResponse(self._render(request, template, headline, **values), status_code)
 
     def last_known(self, request: Request, what: str) -> HTMLResponse:
         """The page as it was, dimmed, with its age in the title; where it was never shown, only what happened."""

@@ -1,7 +1,7 @@
 """The whole estate at one instant, read in one go and kept: no page waits for it once it was read."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,7 +17,7 @@ from agent.web.words import seam_name, subject_name
 
 T = TypeVar("T")
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-URGENT = {"page": 0, "fix": 1, "tidy": 2, "blind": 3, "good": 4}
+URGENT = {"page": 0, "fix": 1, "tidy": 2, "quiet": 3, "blind": 4, "good": 5, "na": 6}
 _MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
 _LOUDEST = ("page", "fix", "tidy")
 
@@ -42,11 +42,28 @@ class SeamView:
     name: str
     values: tuple[int, ...]
     paradigm: str
-    mark: str  #: page | fix | tidy | good | blind
+    mark: str  #: page | fix | tidy | good | blind | na
     findings: tuple[FindingView, ...]
     meets: int
     blind: int
     subjects: tuple[SubjectRef, ...]  #: that its marks come from
+    pending: int = 0  #: rules that fail on it and have not opened a finding
+    aside: bool = False  #: all that is wrong with it was set aside; its mark says what that is
+
+    @property
+    def state(self) -> str:
+        """What it is listed and counted as: its mark, or `quiet` where that was set aside."""
+        return "quiet" if self.aside else self.mark
+
+    def mark_of(self, rule: str, subject: SubjectRef) -> str:
+        """The mark of a rule's finding on a subject; empty where it has none that is shown."""
+        mine = (one for one in self.findings if (one.finding.rule, one.finding.subject) == (rule, subject))
+        return next((one.mark for one in mine), "")
+
+    @property
+    def loudest(self) -> FindingView | None:
+        """The worst finding that is open, else the worst that was set aside."""
+        return next((view for view in self.findings if view.mark == self.mark and view.quiet == self.aside), None)
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class Overview:
     at: datetime
     seams: tuple[SeamView, ...]
     findings: tuple[FindingView, ...]  #: shown ones, most urgent first
-    counts: Mapping[str, int]  #: seams by mark
+    counts: Mapping[str, int]  #: seams by state
     attached: datetime | None
     made: dict[str, Any] = field(default_factory=dict, compare=False)  #: what `once` keeps
 
@@ -71,10 +88,15 @@ class Overview:
         """Findings of one urgency that nobody has set aside."""
         return tuple(view for view in self.findings if view.mark == mark and not view.quiet)
 
+    @property
+    def judgeable(self) -> int:
+        """How many seams there is something to judge of: all but those to which no rule applies."""
+        return len(self.seams) - self.counts.get("na", 0)
+
     @cached_property
     def ranked(self) -> tuple[SeamView, ...]:
         """Seams, the most urgent first, then by name."""
-        return tuple(sorted(self.seams, key=lambda view: (URGENT[view.mark], view.name, view.row.id)))
+        return tuple(sorted(self.seams, key=lambda view: (URGENT[view.state], view.name, view.row.id)))
 
     @cached_property
     def by_number(self) -> Mapping[int, SeamView]:
@@ -112,6 +134,8 @@ class _Judged:
 
     meets: int = 0
     blind: int = 0
+    unsure: int = 0  #: blind rules that are previews: they keep no seam from being healthy
+    fails: int = 0
 
 
 class Overviews:
@@ -120,6 +144,7 @@ class Overviews:
     def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime]) -> None:
         self._store, self._rules, self._clock = store, rules, clock
         self._fixed: dict[SeamKey, _Fixed] = {}
+        self._asked: set[SeamKey] = set()  #: seams that a round has looked at, though no rule applied
         self.ahead: list[Callable[[Overview], object]] = []  #: what is made of each reading before it is shown
         beside = Beside(self._read, clock, "overview")
         self.look, self.refresh, self.forget = beside.look, beside.refresh, beside.forget
@@ -161,7 +186,8 @@ class Overviews:
                 rows.append(self._row(row, row.key, values, by_subject, judged, tables, held))
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
-        counts = Counter(row.mark for row in rows)
+            self._asked.clear()
+        counts = Counter(row.state for row in rows)
         return self._prepared(Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at()))
 
     def _prepared(self, found: Overview) -> Overview:
@@ -180,6 +206,9 @@ class Overviews:
                 one.meets += rule in self._rules
             elif outcome is Outcome.BLIND:
                 one.blind += rule in stable
+                one.unsure += rule not in stable
+            else:
+                one.fails += 1
         return found
 
     def _row(
@@ -202,10 +231,42 @@ class Overviews:
         if fixed.table and fixed.table in tables:
             subjects = (*subjects, *(one for one in tables[fixed.table] if _is_at(one, row.attributes)))
         mine = [view for subject in subjects for view in findings.get(subject, ())] if findings else ()
-        told = [one for subject in subjects if (one := judged.get(subject))]
-        meets, blind = sum(one.meets for one in told), sum(one.blind for one in told)
-        mark = _loudest(mine) or ("good" if meets and not blind else "blind")
-        return SeamView(row, key, fixed.name, values, fixed.paradigm, mark, tuple(mine), meets, blind, subjects)
+        told = _summed(judged, subjects)
+        loud = _loudest(view for view in mine if not view.quiet)
+        mark = loud or _loudest(mine) or self._unfailing(key, subjects, told)
+        return SeamView(
+            row,
+            key,
+            fixed.name,
+            values,
+            fixed.paradigm,
+            mark,
+            tuple(mine),
+            told.meets,
+            told.blind,
+            subjects,
+            told.fails if not mine else 0,
+            bool(mine) and not loud,
+        )
+
+    def _unfailing(self, key: SeamKey, subjects: Iterable[SubjectRef], told: _Judged) -> str:
+        """The mark of a seam without a finding; one that no round has looked at is blind, not one without rules."""
+        if told.meets or told.blind or told.unsure or told.fails:
+            return "good" if told.meets and not told.blind else "blind"
+        if key not in self._asked and any(self._store.verdicts(subject=one, most=1) for one in subjects):
+            self._asked.add(key)
+        return "na" if key in self._asked else "blind"
+
+
+def _summed(judged: Mapping[SubjectRef, _Judged], subjects: Iterable[SubjectRef]) -> _Judged:
+    found = _Judged()
+    for subject in subjects:
+        if one := judged.get(subject):
+            found.meets += one.meets
+            found.blind += one.blind
+            found.unsure += one.unsure
+            found.fails += one.fails
+    return found
 
 
 def _elsewhere(key: SeamKey, values: tuple[int, ...]) -> bool:
@@ -220,9 +281,9 @@ def _is_at(table: SubjectRef, attributes: Mapping[str, str]) -> bool:
     return not servers or f"{labels.get('host', '')}:{labels.get('port', '')}" in servers.split("|")
 
 
-def _loudest(views: Sequence[FindingView]) -> str:
-    loud = {view.mark for view in views if not view.quiet}
-    return next((mark for mark in _LOUDEST if mark in loud), "")
+def _loudest(views: Iterable[FindingView]) -> str:
+    found = {view.mark for view in views}
+    return next((mark for mark in _LOUDEST if mark in found), "")
 
 
 def subjects_of(key: SeamKey) -> tuple[SubjectRef, ...]:

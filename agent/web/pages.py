@@ -1,16 +1,15 @@
 """The screens. Routes are thin: a question to the views, a headline that is the verdict, a template."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from agent.model.facts import ExemplarKind
 from agent.model.finding import Signal
 from agent.model.verdict import Outcome
 from agent.web import now, verdicts
@@ -25,13 +24,15 @@ from agent.web.status import STALE, Status
 from agent.web.thresholds import thresholds
 from agent.web.told import few
 from agent.web.verdicts import blindness, headline
-from agent.web.views import Views, section
+from agent.web.views import Views, proof, section
 from agent.web.witness import differ, figures, seen, witnesses
+from agent.web.words import ago
 
 __all__ = ["RANGES", "finding_page", "headline", "router"]
 
 PER_PAGE = 100
-RANGES = {
+Range = Literal["1h", "3h", "24h", "14d"]
+RANGES: Mapping[Range, timedelta] = {
     "1h": timedelta(hours=1),
     "3h": timedelta(hours=3),
     "24h": timedelta(days=1),
@@ -43,8 +44,10 @@ _SEAM_STATES = (
     ("page", "Act now"),
     ("fix", "Fix"),
     ("tidy", "Tidy"),
+    ("quiet", "Set aside"),
     ("blind", "Blind"),
     ("good", "Healthy"),
+    ("na", "Nothing to judge"),
 )
 _FINDING_STATES = (("open", "Open"), ("pending", "Pending"), ("quiet", "Set aside"), ("all", "All"))
 _SHOWN = 50  #: subjects on a rule's page
@@ -88,7 +91,7 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         request: Request,
         owner: Annotated[str, Query(max_length=200)] = "",
         rule: Annotated[str, Query(max_length=20)] = "",
-        state: Annotated[str, Query(max_length=20)] = "open",
+        state: Literal["", "open", "pending", "quiet", "all"] = "open",
         page: int = 0,
     ) -> HTMLResponse:
         """Every finding, filtered."""
@@ -96,7 +99,8 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         everything = views.opened(o)
         by_state = {key: [view for view in everything if _in(view, key)] for key, _ in _FINDING_STATES}
         by_state["pending"] = [view for view in views.others(o) if view.finding.signal is Signal.PENDING]
-        chosen = by_state.get(state, by_state["open"])
+        state = state or "open"
+        chosen = by_state[state]
         chosen = [v for v in chosen if (not owner or v.finding.owner == owner) and (not rule or v.finding.rule == rule)]
         chosen.sort(key=_urgency)
         shown, pager = paged(chosen, page, request)
@@ -136,8 +140,7 @@ def finding_page(
         status_code=status_code,
         p=found,
         picture=picture,
-        # What happened last proves more than what was slow.
-        proof=sorted(found.exemplars, key=lambda one: one.kind is ExemplarKind.SLOWEST),
+        proof=proof(found.exemplars),
         error=error,
     )
 
@@ -161,8 +164,8 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
     def seams(
         request: Request,
         q: Annotated[str, Query(max_length=200)] = "",
-        paradigm: Annotated[str, Query(max_length=20)] = "",
-        state: Annotated[str, Query(max_length=20)] = "",
+        paradigm: Literal["", "event", "batch", "api"] = "",
+        state: Literal["", "page", "fix", "tidy", "quiet", "blind", "good", "na"] = "",
         page: int = 0,
     ) -> HTMLResponse:
         """The whole estate: what is connected to what, by which paradigm, and where is the trouble."""
@@ -171,13 +174,10 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
         shown, pager = paged(found, page, request)
         picture, title, note = estate_map(o, found, "" if q else f"{paradigm}/{state}")
         dark = len(o.seams) <= FEW and any(view.mark == "blind" for view in shown)
-        good = o.counts.get("good", 0)
         return frame.page(
             request,
             "seams.html",
-            f"{good:,} of {verdicts.plural(len(o.seams), 'seam is', 'seams are')} healthy"
-            if o.seams
-            else "No seam yet",
+            verdicts.of_seams(o),
             here="Seams",
             views=shown,
             number=len(found),
@@ -193,10 +193,9 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
         )
 
     @pages.get("/seams/{number}")
-    def seam(request: Request, number: int, range: Annotated[str, Query(max_length=4)] = "3h") -> HTMLResponse:  # noqa: A002
+    def seam(request: Request, number: int, range: Range = "3h") -> HTMLResponse:  # noqa: A002
         """Does it keep up, what changed, and do the witnesses agree."""
-        chosen = range if range in RANGES else "3h"
-        span = RANGES[chosen]
+        span = RANGES[range]
         found = views.seam(number, span)
         if found is None:
             raise HTTPException(404, f"There is no seam {number}.")
@@ -208,11 +207,13 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
             here="Seams",
             p=found,
             picture=seam_picture(found, views.now(), span),
-            figures=figures(found, sums, _RANGE_WORDS[chosen]),
+            figures=figures(found, sums, _RANGE_WORDS[range]),
+            proof=proof(found.exemplars),
             witnesses=witnesses(found, sums) if found.view.key.kind == "consumes" else (),
             differ=differ(sums),
             broker=bool(found.measures),
-            range=chosen,
+            range=range,
+            range_words=_RANGE_WORDS[range],
         )
 
 
@@ -227,7 +228,7 @@ def _matches(view: SeamView, text: str, paradigm: str, state: str) -> bool:
     wanted = text.strip().lower()
     if wanted and wanted not in f"{view.key} {view.name}".lower():
         return False
-    return (not paradigm or view.paradigm == paradigm) and (not state or view.mark == state)
+    return (not paradigm or view.paradigm == paradigm) and (not state or view.state == state)
 
 
 def _rules(pages: APIRouter, views: Views, frame: Frame) -> None:
@@ -287,17 +288,18 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
         live = [one for one in told.collectors if one.state != "replayed"]
         fresh = [one for one in live if one.mark(told.started, views.now()) == "good"]
         waiting = sum(1 for one in live if one.last_fact is None)
-        speak = "Every source speaks" if len(fresh) == len(live) else f"{waiting} of {len(live)} sources has not spoken"
+        newest = o.once("newest", lambda: max((view.row.last_seen for view in o.seams), default=None))
         return frame.page(
             request,
             "collectors.html",
-            blindness(told, views.now()) or speak,
+            blindness(told, views.now()) or verdicts.of_sources(waiting, len(live), ago(told.started, views.now())),
             here="Collectors",
             live=live,
             fresh=len(fresh),
             lost=sorted(_lost(told), key=lambda one: (-one[2], one[0], one[1])),
             refused=sum(sum(one.refused.values()) for one in told.collectors),
-            facts=sum(one.facts for one in live),
+            facts=sum(one.facts for one in told.collectors if one.counts_spans),
+            newest=newest,
             gaps=gaps(views.causes(), views.rules),
             dark=o.counts.get("blind", 0),
             stale=STALE,

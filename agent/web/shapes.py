@@ -2,6 +2,7 @@
 
 from typing import (
     Any,
+    Literal,
     NotRequired,  # pydantic takes no other before Python 3.12
 )
 
@@ -81,6 +82,11 @@ class FindingPageShape(FindingShape):
     exemplars: list[dict[str, Any]]
 
 
+#: `set aside`: something is wrong with it, and somebody acknowledged, silenced, disputed or waived all of that;
+#: `not judged`: a rule lacks what it needs, or no round has looked yet; `nothing to judge`: no rule applies to it
+SeamState = Literal["act now", "fix", "tidy", "set aside", "not judged", "healthy", "nothing to judge"]
+
+
 class SeamShape(TypedDict):
     """A seam with the sums of its last 24 hours."""
 
@@ -89,7 +95,7 @@ class SeamShape(TypedDict):
     source: str
     target: str
     paradigm: str
-    state: str
+    state: SeamState
     first_seen: str | None
     last_seen: str | None
     day: dict[str, int]

@@ -29,6 +29,18 @@ class CollectorStatus:
         quiet = now - (self.last_fact or started)
         return quiet if quiet >= STALE or self.state == "stale" else None
 
+    def pace(self, started: datetime, now: datetime) -> tuple[float, str]:
+        """Facts a second and over which time: of the last seconds, or where none came in these, since the start."""
+        if self.per_second > 0:
+            return self.per_second, "now"
+        lasted = max(1.0, (now - started).total_seconds())
+        return (self.facts / lasted, "since the start") if self.counts_spans else (0.0, "")
+
+    @property
+    def counts_spans(self) -> bool:
+        """Whether its facts are spans since the start; a recording's are looks, counted since it was first read."""
+        return self.kind == "otlp"
+
     def mark(self, started: datetime, now: datetime) -> str:
         """Its shape: fix for silent, good for fresh, blind for not yet, na for a recording."""
         if self.state == "replayed":

@@ -28,7 +28,12 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         auto_reload=False,
     )
     filters: dict[str, Callable[..., Any]] = {
+        "aside": words.aside,
+        "kept": words.kept,
+        "owner": words.owner,
+        "holds": words.holds,
         "ago": lambda at: words.ago(at, clock()),
+        "clock": lambda at: words.clock(at, at),
         "when": words.when,
         "iso": words.iso,
         "count": words.count,

@@ -9,9 +9,12 @@ from agent.model.verdict import Outcome
 from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.status import Status
 from agent.web.views import RulePage
-from agent.web.words import ago, line
+from agent.web.words import ago, aside, line, sentence
 
 _SUBJECTS = {"Backlog": "readers", "Deliveries": "readers", "Seam": "seams", "Table": "tables", "Workflow": "workflows"}
+
+
+_STATES = {"good": "is healthy", "na": "has nothing to judge"}
 
 
 def plural(number: int, one: str, many: str) -> str:
@@ -31,7 +34,13 @@ def headline(o: Overview) -> str:
         return f"Nothing is burning; {plural(fix, 'finding', 'findings')} to fix"
     if tidy:
         return f"Nothing is burning; {plural(tidy, 'finding', 'findings')} to tidy"
-    judged = o.counts.get("good", 0)
+    return _calm(o.counts.get("good", 0), o.counts.get("quiet", 0))
+
+
+def _calm(judged: int, aside: int) -> str:
+    if aside:
+        failing = f"{plural(aside, 'seam fails', 'seams fail')} and {'is' if aside == 1 else 'are'} set aside"
+        return f"{judged:,} of {judged + aside:,} seams we can judge are healthy; {failing}" if judged else failing
     if not judged:
         return "No seam can be judged yet"
     return f"All {judged:,} seams we can judge are healthy" if judged > 1 else "The one seam we can judge is healthy"
@@ -70,11 +79,18 @@ def of_finding(view: FindingView, now: datetime) -> str:
 
 
 def of_seam(view: SeamView, now: datetime) -> str:
-    """The worst that is open on a seam, else its state."""
-    loud = [found for found in view.findings if not found.quiet]
-    if loud:
-        return of_finding(loud[0], now)
-    return f"{view.name} {'is healthy' if view.mark == 'good' else 'cannot be judged yet'}"
+    """The worst that is open on a seam, else what was set aside and until when, else its state."""
+    if view.loudest is not None:
+        says = of_finding(view.loudest, now)
+        return f"{sentence(aside(view.loudest.finding.said))}: {says}" if view.aside else says
+    return f"{view.name} {_STATES.get(view.mark, 'cannot be judged yet')}"
+
+
+def of_seams(o: Overview) -> str:
+    """How many are healthy of those that there is something to judge of."""
+    if not o.judgeable:
+        return "No seam has anything to judge" if o.seams else "No seam yet"
+    return f"{o.counts.get('good', 0):,} of {plural(o.judgeable, 'seam is', 'seams are')} healthy"
 
 
 def of_rules(failing: int, number: int) -> str:
@@ -97,6 +113,14 @@ def of_rule(page: RulePage) -> str:
     if blind:
         return f"{name} cannot judge any of {blind:,} {noun} yet"
     return f"{name} applies to nothing here"
+
+
+def of_sources(waiting: int, live: int, running: str) -> str:
+    """Of all sources, none of which has been silent for too long."""
+    if not waiting:
+        return "Every source speaks"
+    spoken = f"{'has' if waiting == 1 else 'have'} not spoken since the start {running} ago"
+    return f"{waiting} of {plural(live, 'source', 'sources')} {spoken}"
 
 
 def of_findings(open_now: Sequence[FindingView], act: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.engine.catalogue import readme
-from agent.model.facts import Column, Exemplar, Window
+from agent.model.facts import Column, Exemplar, ExemplarKind, Window
 from agent.model.finding import SHOWN, Finding, Signal
 from agent.model.histogram import EMPTY, Histogram
 from agent.model.rule import Rule
@@ -15,7 +15,8 @@ from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
-from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView, subjects_of
+from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView
+from agent.web.words import slowness
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
@@ -51,6 +52,7 @@ class FindingPage:
     measures: Mapping[str, Series]
     windows: tuple[Window, ...]
     fix: str  #: the rule's *How to fix*
+    until: datetime  #: of its curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,13 @@ class Views:
 
     def curves(self, view: FindingView, o: Overview) -> tuple[Series | None, Sequence[Window]]:
         """The lag of the last hours, where there is one, and the windows of the last day of a finding's seam."""
-        until = self._until(view.finding)
+        until = self.until(view.finding)
         seam = o.by_subject.get(view.finding.subject)
         windows = self._store.windows(seam.key, until - DAY, until) if seam else ()
         return self._measures(view.finding.subject, until, _CURVE, ("lag",)).get("lag"), windows
 
-    def _until(self, finding: Finding) -> datetime:
+    def until(self, finding: Finding) -> datetime:
+        """The end of a finding's curves: when it was last judged."""
         now = self._clock()
         return max(finding.judged or now, finding.opened or now)
 
@@ -112,7 +115,7 @@ class Views:
         rows = self._store.verdicts(subject=finding.subject)
         verdict = next((row.verdict for row in rows if row.rule == finding.rule), None)
         beside = [(self.rules.get(row.rule), row) for row in rows if row.rule != finding.rule]
-        until = self._until(finding)
+        until = self.until(finding)
         return FindingPage(
             view,
             verdict,
@@ -123,6 +126,7 @@ class Views:
             self._measures(finding.subject, until, _CURVE),
             tuple(self._store.windows(seam.key, until - DAY, until)) if seam else (),
             section(readme(view.rule), "How to fix") if view.rule else "",
+            until,
         )
 
     def _measures(
@@ -141,7 +145,7 @@ class Views:
         now = self._clock()
         start, until = now + MINUTE - span, now + MINUTE  # with the minute that is still open
         duration, queue = self._store.histograms_between([view.key], start, until).get(view.key, (EMPTY, EMPTY))
-        rows = [row for subject in subjects_of(view.key) for row in self._store.verdicts(subject=subject)]
+        rows = [row for subject in view.subjects for row in self._store.verdicts(subject=subject)]
         ends = {view.key.source, view.key.target}
         joined = [
             f"{alias.old} is read as {alias.new}: {alias.reason}"
@@ -187,6 +191,11 @@ class Views:
     def blind(self) -> list[VerdictRow]:
         """What cannot be judged, subject by subject, at most `MOST_BLIND`."""
         return self._store.verdicts(outcome=Outcome.BLIND, most=MOST_BLIND)
+
+
+def proof(exemplars: Sequence[Exemplar]) -> list[Exemplar]:
+    """What happened last before what was slow, for it proves more; of what was slow, the slowest first."""
+    return sorted(exemplars, key=lambda one: (one.kind is ExemplarKind.SLOWEST, -(slowness(one) or 0.0)))
 
 
 def section(text: str, heading: str) -> str:

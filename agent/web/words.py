@@ -3,11 +3,14 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from agent.model.facts import Column
+from agent.model.facts import Column, Exemplar, ExemplarKind
+from agent.model.finding import Finding, Said
 from agent.model.seam import Component, SeamKey, SubjectRef
+from agent.model.verdict import Claim
 
 _OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
 _LONG = re.compile(r"\d[\d,]*\.\d{4,}")
+_TOOK = re.compile(r"([\d,.]+) ms")
 _COMPARED = re.compile(r"(>=|<=|==|!=|>|<) (?=\S)")
 
 
@@ -110,6 +113,37 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def slowness(one: Exemplar) -> float | None:
+    """The milliseconds that a span kept for its slowness took."""
+    told = _TOOK.fullmatch(one.note) if one.kind is ExemplarKind.SLOWEST else None
+    return float(told[1].replace(",", "")) if told else None
+
+
+def kept(one: Exemplar) -> str:
+    """What is known of a span that was kept."""
+    took = slowness(one)
+    return milliseconds(took) if took is not None else one.note or "no detail is kept"
+
+
+def owner(found: Finding) -> str:
+    """Who answers for what a finding is about; empty where nobody is declared to."""
+    if found.owner:
+        return found.owner
+    declared = any(claim.claim == "owner missing" and claim.truth is False for claim in found.claims)
+    return "declared in its file" if declared else ""
+
+
+def holds(claim: Claim) -> str:
+    """Whether what was looked at is so."""
+    return {True: "holds", False: "does not hold", None: "not seen"}[claim.truth]
+
+
+def aside(said: Said) -> str:
+    """What was said of a finding: `waived by ana until 3 Dec, 00:00`, `acknowledged, no end set`."""
+    by = f" by {said.owner}" if said.owner else ""
+    return f"{said.disposition.value}{by}{f' until {when(said.until)}' if said.until else ', no end set'}"
+
+
 def line(text: str) -> str:
     """A sentence as a title: without its full stop."""
     return text.removesuffix(".")
@@ -143,6 +177,12 @@ def milliseconds(value: float | None) -> str:
 def when(at: datetime | None) -> str:
     """`24 Nov, 13:05` in UTC."""
     return f"{at.astimezone(UTC):%-d %b, %H:%M}" if at else ""
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """`13:05:09` in UTC, with its day where that is another than now's."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%-d %b, %H:%M:%S}"
 
 
 def iso(at: datetime | None) -> str:

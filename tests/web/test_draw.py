@@ -1,17 +1,28 @@
 """Pictures: round scales, curves that turn red where they went wrong, maps on which one thing is one box."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
+import rules
+from agent.engine.catalogue import discover
+from agent.model.facts import Column, Tier, Window
+from agent.model.finding import Finding, Signal
 from agent.model.seam import Component, SeamKey
+from agent.model.subjects import Series
+from agent.model.verdict import Evidence, Severity
 from agent.store.store import SeamRow
 from agent.web.atlas import estate_map
+from agent.web.curves import sparks
 from agent.web.draw.axis import linear, logarithmic, times
 from agent.web.draw.chart import Curve, Moment, Strip, chart, thin
-from agent.web.overview import Overview, SeamView
+from agent.web.overview import FindingView, Overview, SeamView
+from agent.web.views import Views
 
+RULES = {rule.id: rule for rule in discover(rules)}
+KEY = SeamKey("consumes", Component("topic", "p/orders"), Component("group", "p/billing"))
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
 
 
@@ -83,3 +94,37 @@ def test_a_service_its_group_and_its_route_are_one_box() -> None:
     assert len(set(re.findall(r'class="box" x="([\d.]+)"', svg))) == 5, "one column a step of the flow"
     assert svg.count('use href="#m-fix"') == svg.count('use href="#m-blind"') == 1
     assert estate_map(Overview(NOW, seams, (), {}, None), seams[:1])[1] == "These seams"
+
+
+class Curves:
+    """Views of one finding: a reader that lags, of a seam that was crossed."""
+
+    def __init__(self, columns: dict[Column, int]) -> None:
+        values = tuple(columns.get(column, 0) for column in Column)
+        start = NOW - timedelta(minutes=35)
+        self._windows = [Window(KEY, start + timedelta(minutes=10 * n), Tier.TEN, values) for n in range(4)]
+
+    def until(self, _finding: Finding) -> datetime:
+        return NOW
+
+    def curves(self, _view: FindingView, _o: Overview) -> tuple[Series, list[Window]]:
+        return Series((0, 60, 120, 180), (4, 3, 2, 1)), self._windows
+
+
+@pytest.mark.parametrize(
+    ("rule", "columns", "says"),
+    [
+        ("LAG-01", {}, "Unread messages, from 4 to 1"),
+        ("IDM-01", {Column.REWRITTEN: 2, Column.DUPLICATES: 5}, "Written twice over 24 h, 6 in all"),
+        ("IDM-02", {Column.DUPLICATES: 5}, "Read twice over 24 h, 15 in all"),
+        ("DLQ-01", {Column.ERRORS: 40, Column.REWRITTEN: 9}, "Failed over 24 h, 120 in all"),
+        ("DLQ-01", {}, "Crossings over 24 h, 300 in all"),
+        ("SCH-04", {Column.REWRITTEN: 9}, "Crossings over 24 h, 300 in all"),
+    ],
+)
+def test_a_small_curve_is_of_what_its_finding_is_about(rule: str, columns: dict[Column, int], says: str) -> None:
+    found = Finding("f", rule, KEY.subject, Severity.HIGH, Evidence.OBSERVED, Signal.OPEN, "So.")
+    shown = FindingView(found, RULES[rule], "fix", "s", quiet=False)
+    o = Overview(NOW, (), (shown,), {}, None)
+    [drawn] = sparks(cast("Views", Curves({Column.COUNT: 100, **columns})), o).values()
+    assert f'aria-label="{says}"' in drawn

@@ -1,5 +1,6 @@
 """What crosses in the first minutes after attaching is there at the next look: none waits for its minute to close."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,6 +107,19 @@ def test_a_curve_does_not_fall_with_the_minute_that_is_open(screens: Screens) ->
     page = screens.at(302.0, f"/seams/{seam['id']}?range=1h")
     assert ">1/s<" in page  # the last point of the curve, in words
     assert ">1/min<" not in page
+
+
+@pytest.mark.parametrize(("range_", "apart"), [("1h", 60), ("3h", 60), ("24h", 600)])
+def test_a_curve_does_not_fall_with_a_longer_stretch_that_is_open(screens: Screens, range_: str, apart: int) -> None:
+    for minute in range(0, 245, 5):
+        screens.crossed(60.0 * minute, 300)
+    [seam] = screens.at(60.0 * 245, "/api/v1/seams")
+    page = screens.at(60.0 * 245, f"/seams/{seam['id']}?range={range_}")
+    windows = screens.at(60.0 * 245, f"/api/v1/seams/{seam['id']}?range={range_}")["windows"]
+    assert {window["tier"] for window in windows} == {{60: "1m", 600: "10m"}[apart]}
+    [last, *_] = re.findall(r'<tspan class="val">([^<]*)<', page)
+    assert last == {60: "5/s", 600: "1/s"}[apart], "as fast as in the stretches that are over"
+    assert windows[-1]["values"][Column.COUNT] == 300, "the API has the open one"
 
 
 def test_where_nothing_crossed_the_page_still_says_so(screens: Screens) -> None:

@@ -198,6 +198,18 @@ def test_what_is_not_there_is_said_as_a_page_and_as_json(client: TestClient) -> 
     assert client.get("/api/v1/rules/XXX").json()["what"] == what
 
 
+def test_a_page_says_which_words_it_knows_as_the_api_does(client: TestClient) -> None:
+    for address, words in (
+        ("/findings?state=bogus", "state is &#34;bogus&#34;. It can be open, pending, quiet, all."),
+        ("/seams?state=bogus", "It can be page, fix, tidy, quiet, blind, good, na."),
+        ("/seams?paradigm=bogus", "It can be event, batch, api."),
+    ):
+        answer = client.get(address)
+        assert (answer.status_code, words in answer.text) == (422, True), answer.text
+    for address in ("/findings?state=", "/findings?state=all&owner=&rule=", "/seams?q=&paradigm=&state="):
+        assert client.get(address).status_code == 200
+
+
 def test_health_and_metrics(client: TestClient) -> None:
     assert client.get("/healthz").text == "ok\n"
     assert client.get("/readyz").text == "ready\n"

@@ -1,11 +1,13 @@
 """What the pages say: numbers, conditions, how near, why not, and which witness saw it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import rules
 from agent.engine.catalogue import discover
+from agent.model.facts import Exemplar, ExemplarKind
 from agent.model.finding import Finding, Signal
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.model.verdict import Claim, Evidence, Outcome, Reason, Severity, Verdict
@@ -15,8 +17,9 @@ from agent.store.verdicts import BlindCause
 from agent.web import prose, thresholds, told, verdicts, words
 from agent.web.blind import gaps, unjudged
 from agent.web.near import nearest
-from agent.web.overview import FindingView, Overview, SeamView
+from agent.web.overview import FindingView, Overview, SeamView, subjects_of
 from agent.web.status import CollectorStatus, Status
+from agent.web.views import proof
 from agent.web.witness import Seen, differ
 
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
@@ -79,9 +82,9 @@ def test_a_lower_bound_is_nearer_the_smaller_it_gets() -> None:
     assert near.percent == 75
 
 
-def seam(mark: str, key: SeamKey = READS) -> SeamView:
+def seam(mark: str, key: SeamKey = READS, pending: int = 0) -> SeamView:
     stored = SeamRow(key, NOW - timedelta(days=3), NOW, {}, (7,))
-    return SeamView(stored, key, "orders → billing", (), "event", mark, (), 0, 1, ())
+    return SeamView(stored, key, "orders → billing", (), "event", mark, (), 0, 1, subjects_of(key), pending)
 
 
 def overview(*seams: SeamView, findings: tuple[FindingView, ...] = ()) -> Overview:
@@ -101,7 +104,10 @@ def test_an_unjudged_seam_says_what_a_stable_rule_misses_before_a_preview() -> N
     [found] = unjudged(overview(seam("blind")), rows[:1], RULES)
     assert found.why == "writes"
     [found] = unjudged(overview(seam("blind")), [], RULES)
-    assert found.why == "no rule has judged it yet"
+    assert found.why == "no round has looked at it yet"
+    [found] = unjudged(overview(seam("blind", pending=1)), [], RULES)
+    assert found.why == "a rule fails on it and waits to be sure"
+    assert unjudged(overview(seam("na"), seam("good")), [], RULES) == []
 
 
 def test_a_gap_says_in_words_what_is_missing_on_whom_and_what_to_do() -> None:
@@ -195,3 +201,26 @@ def test_a_list_of_what_to_do_is_steps_and_a_text_stays_a_text() -> None:
     assert "<code>it</code>" in prose.steps("1. Stop `it`.\n2. Start.")
     assert "<ol" not in prose.steps("Only a text, 1. with a number.")
     assert "<script>" not in prose.steps("1. <script>\n2. *<b>*")
+
+
+def test_an_owner_that_a_rule_has_seen_is_not_told_as_missing() -> None:
+    def of(claim: Claim, owner: str | None = None) -> Finding:
+        return replace(finding(Signal.OPEN).finding, owner=owner, claims=(claim,))
+
+    there, missing = Claim("owner missing", False, "==", True), Claim("owner missing", True, "==", True)
+    assert words.owner(of(there)) == "declared in its file"
+    assert words.owner(of(missing)) == words.owner(of(Claim("owner missing", None, "==", True))) == ""
+    assert words.owner(of(there, "care")) == "care"
+    told = [words.holds(Claim("owner missing", saw, "==", True)) for saw in (True, False, None)]
+    assert told == ["holds", "does not hold", "not seen"]
+
+
+def test_what_was_slow_is_listed_from_the_slowest_after_what_went_wrong() -> None:
+    def of(kind: ExemplarKind, note: str) -> Exemplar:
+        return Exemplar(kind, "a" * 32, "b" * 16, NOW, note)
+
+    slow = [of(ExemplarKind.SLOWEST, note) for note in ("51313.2 ms", "74,434.8 ms", "9.5 ms", "")]
+    error = of(ExemplarKind.ERROR, "")
+    told = [words.kept(one) for one in proof([*slow, error])]
+    assert told == ["no detail is kept", "74.4 s", "51.3 s", "10 ms", "no detail is kept"]
+    assert proof([*slow, error])[0] is error

@@ -14,7 +14,8 @@ _SWEEPS = 8
 _NARROWEST = 1164  #: a small estate is spread over the page, not blown up
 _LETTER = 6.4  #: pixels, about, of a letter in a flag
 MOST = 60  #: components; beyond it only trouble and its neighbours are drawn
-_ORDER = ("page", "fix", "tidy", "blind", "")
+_ORDER = ("page", "fix", "tidy", "blind", "", "na")
+_PLAIN = {"blind": "", "na": "hid"}  #: what a line looks like where its mark is no finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,10 @@ class Edge:
     source: Component
     target: Component
     paradigm: str
-    mark: str = ""  #: page | fix | tidy | blind, or none
+    mark: str = ""  #: page | fix | tidy | blind, or none; na has nothing to judge and only a faint line
     address: str = ""
     words: str = ""  #: beside its mark: the trouble in two or three words
+    quiet: bool = False  #: what its mark says was set aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def picture(edges: Sequence[Edge], boxes: Mapping[Component, Box], says: str, *,
     inside = [
         *(_line(edge, place) for edge in sorted(edges, key=lambda e: (-_ORDER.index(e.mark), e.source, e.target))),
         *(_box(component, place[component], boxes[component]) for component in sorted(place)),
-        *(_mark(edge, place) for edge in edges if edge.mark),
+        *(_mark(edge, place) for edge in edges if edge.mark not in ("", "na")),
         *(titles if heads else ()),
     ]
     return Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}">{}</svg>').format(
@@ -136,7 +138,7 @@ def _ends(edge: Edge, place: Places) -> tuple[float, float, float, float]:
 def _line(edge: Edge, place: Places) -> Markup:
     x1, y1, x2, y2 = _ends(edge, place)
     bend = max(24.0, abs(x2 - x1) / 2)
-    mark = edge.mark if edge.mark != "blind" else ""
+    mark = "" if edge.quiet else _PLAIN.get(edge.mark, edge.mark)
     return Markup('<path class="seam {} {}" d="M{:.1f} {:.1f} C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}"/>').format(
         edge.paradigm, mark, x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2
     )
@@ -157,12 +159,12 @@ def _mark(edge: Edge, place: Places) -> Markup:
     x1, y1, x2, y2 = _ends(edge, place)
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
     words = {"page": "Act now", "fix": "Fix", "tidy": "Tidy", "blind": "Cannot judge"}[edge.mark]
-    label = f"{words}: {edge.words or 'open the seam'}"
+    label = f"{words}, set aside" if edge.quiet else f"{words}: {edge.words or 'open the seam'}"
     if not edge.words:
         return Markup(
             '<a href="{}" class="badge {}" aria-label="{}"><circle cx="{:.1f}" cy="{:.1f}" r="11"/>'
             '<use href="#m-{}" x="{:.1f}" y="{:.1f}" width="14" height="14"/></a>'
-        ).format(edge.address, edge.mark, label, x, y, edge.mark, x - 7, y - 7)
+        ).format(edge.address, "quiet" if edge.quiet else edge.mark, label, x, y, edge.mark, x - 7, y - 7)
     wide = 34 + _LETTER * len(edge.words)
     left = x - wide / 2
     return Markup(
