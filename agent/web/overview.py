@@ -18,6 +18,7 @@ from agent.web.words import seam_name, subject_name
 T = TypeVar("T")
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 URGENT = {"page": 0, "fix": 1, "tidy": 2, "quiet": 3, "blind": 4, "good": 5, "na": 6}
+_ON_ITS_WAY = timedelta(minutes=2)  #: a seam may come to the store so much later than it was first seen
 _MARKS = {Urgency.ACT_NOW: "page", Urgency.FIX: "fix", Urgency.TIDY: "tidy"}
 _LOUDEST = ("page", "fix", "tidy")
 
@@ -144,7 +145,7 @@ class Overviews:
     def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime]) -> None:
         self._store, self._rules, self._clock = store, rules, clock
         self._fixed: dict[SeamKey, _Fixed] = {}
-        self._asked: set[SeamKey] = set()  #: seams that a round has looked at, though no rule applied
+        self._looked: datetime | None = None  #: the instant that the last round judged
         self.ahead: list[Callable[[Overview], object]] = []  #: what is made of each reading before it is shown
         beside = Beside(self._read, clock, "overview")
         self.look, self.refresh, self.forget = beside.look, beside.refresh, beside.forget
@@ -172,6 +173,7 @@ class Overviews:
             by_subject[view.finding.subject].append(view)
         # With the minute that is still open: a seam that was just found has crossings from its first look on.
         sums, judged = self._store.sums(now + MINUTE - DAY, now + MINUTE), self._judged()
+        self._looked = self._store.judged_at()
         tables: dict[str, list[SubjectRef]] = defaultdict(list)
         for subject in {*judged, *by_subject}:
             if subject.kind == "table" and subject.labels:
@@ -186,7 +188,6 @@ class Overviews:
                 rows.append(self._row(row, row.key, values, by_subject, judged, tables, held))
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
-            self._asked.clear()
         counts = Counter(row.state for row in rows)
         return self._prepared(Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at()))
 
@@ -233,7 +234,7 @@ class Overviews:
         mine = [view for subject in subjects for view in findings.get(subject, ())] if findings else ()
         told = _summed(judged, subjects)
         loud = _loudest(view for view in mine if not view.quiet)
-        mark = loud or _loudest(mine) or self._unfailing(key, subjects, told)
+        mark = loud or _loudest(mine) or self._unfailing(row, told)
         return SeamView(
             row,
             key,
@@ -249,13 +250,11 @@ class Overviews:
             bool(mine) and not loud,
         )
 
-    def _unfailing(self, key: SeamKey, subjects: Iterable[SubjectRef], told: _Judged) -> str:
+    def _unfailing(self, row: SeamRow, told: _Judged) -> str:
         """The mark of a seam without a finding; one that no round has looked at is blind, not one without rules."""
         if told.meets or told.blind or told.unsure or told.fails:
             return "good" if told.meets and not told.blind else "blind"
-        if key not in self._asked and any(self._store.verdicts(subject=one, most=1) for one in subjects):
-            self._asked.add(key)
-        return "na" if key in self._asked else "blind"
+        return "na" if self._looked is not None and row.first_seen <= self._looked - _ON_ITS_WAY else "blind"
 
 
 def _summed(judged: Mapping[SubjectRef, _Judged], subjects: Iterable[SubjectRef]) -> _Judged:
