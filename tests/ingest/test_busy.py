@@ -14,6 +14,8 @@ from agent.ingest.journal import Journal, JournalBrokenError, JournalBusyError
 from tests.ingest.test_journal import AT, Engine
 from tests.ingest.troubles import Holder, filled, found, record, spoil
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

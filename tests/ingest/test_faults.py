@@ -18,6 +18,8 @@ from agent.ingest.reserve import release_reserve
 from tests.conftest import missing
 from tests.ingest.troubles import PAGE, Holder, filled, found, record
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SHIM = ROOT / "tests" / "testbed" / "faults" / "shim.c"
 

@@ -15,6 +15,8 @@ from agent.model.facts import Column
 from collectors.otlp.decode import Decoder
 from tests.bench.payload import request
 
+pytestmark = pytest.mark.slow
+
 AT = datetime.fromtimestamp(1_790_000_060, tz=UTC)
 
 

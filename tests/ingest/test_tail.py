@@ -8,6 +8,8 @@ import pytest
 from tests.ingest.test_journal import rebuilt
 from tests.ingest.troubles import filled, found, record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

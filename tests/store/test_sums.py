@@ -17,6 +17,8 @@ from agent.store import rollup, schema, tiers
 from agent.store.engine import Database
 from agent.store.store import Store, open_store
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 1, 0, 0, tzinfo=UTC)
 MINUTES = 20 * 1440
 TOPICS = [seam.topic("t"), seam.topic("t", "c"), seam.topic("u", "c")]

@@ -15,6 +15,8 @@ from agent.web.status import CollectorStatus, Status
 from tests.web.test_site import NOW, RULES
 from tests.web.test_states import calls, title
 
+pytestmark = pytest.mark.slow
+
 OTLP = CollectorStatus("otlp", "Traces", "fresh", NOW, 600, 0.0, {}, {"bad id": 3}, "", "")
 TAPE = CollectorStatus("recording", "kafka/shop", "fresh", NOW, 299_767, 0.0, {}, {}, "followed", "")
 

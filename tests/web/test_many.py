@@ -16,6 +16,8 @@ from agent.web.status import Status
 from collectors.otlp.decode import Decoder
 from tests.bench.payload import request
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 VARIANTS = 300  #: each read by a group of its own; the messages of one request are delivered twice
 

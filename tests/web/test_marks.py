@@ -21,6 +21,8 @@ from agent.web.words import plain, when
 from tests.web.test_site import NOW, RULES, estate
 from tests.web.test_states import Clock, client, title
 
+pytestmark = pytest.mark.slow
+
 OURS = {"origin": "http://127.0.0.1:8740"}
 
 

@@ -30,6 +30,8 @@ from collectors.otlp.decode import Decoder
 from deploy.demo.spans import CLIENT, CONSUMER, FASTAPI, JAVA, PRODUCER, SERVER, SQL, Tracer, request
 from tests.conftest import free_port, missing
 
+pytestmark = pytest.mark.slow
+
 RULES = discover(rules)
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"

@@ -31,6 +31,8 @@ from deploy.demo.spans import CLIENT, FASTAPI, HTTP, SERVER, Tracer, request
 from tests.conftest import free_port, missing
 from tests.web.test_site import FLAGS, NOW, RULES, Looked, estate, served
 
+pytestmark = pytest.mark.slow
+
 STATIC = Path(site.__code__.co_filename).parent / "static"
 
 
