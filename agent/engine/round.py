@@ -1,12 +1,10 @@
 """One round: judge every subject as of an instant, step every finding, save what changed. Sends nothing itself."""
 
 import dataclasses
-import gc
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +14,7 @@ from agent.engine.estate import Estate
 from agent.engine.joins import joins
 from agent.model.declared import Declarations
 from agent.model.finding import Change, Finding, Judged, close, step
+from agent.model.garbage import unsearched
 from agent.model.rule import Hold, Rule
 from agent.model.seam import SubjectRef, fingerprint, source, subject_of
 from agent.model.subjects import Subject
@@ -97,7 +96,7 @@ class Rounds:
 
     def run(self, as_of: datetime, *, elapsed: bool = False) -> Outcomes:
         """Judge, step and save. With `elapsed`, every wait before a finding opens counts as over."""
-        with _no_collection():
+        with unsearched():  # a third of a round was that
             return self._run(as_of, elapsed=elapsed)
 
     def _run(self, as_of: datetime, *, elapsed: bool) -> Outcomes:
@@ -141,18 +140,6 @@ class Rounds:
                     steps.append((closed, change, now))
         self._store.save_findings(steps)
         return [(finding, change) for finding, change, _ in steps if change is not None]
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No search for garbage meanwhile: a round makes a million objects without a cycle, and a third of it was that."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def configured(rule: Rule, changed: Mapping[str, Any]) -> Any:
