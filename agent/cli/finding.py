@@ -1,6 +1,5 @@
 """`seamwatch finding`: what a person says of a finding."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from agent.model.finding import Finding, Said
 
 _YEAR = timedelta(days=366)
-_DAY = r"\d{4}-\d\d-\d\d"
-_DAYS_END = "T23:59:59+00:00"
 
 
 @click.group()
@@ -142,5 +139,4 @@ def dispute(fingerprint: str, reason: str, owner: str, config_path: "Path | None
 @config_option
 def waive(fingerprint: str, owner: str, reason: str, until: str, config_path: "Path | None") -> int:
     """Accept it, with an owner, a reason and an end. It stays visible and counted."""
-    until = until.strip() + (_DAYS_END if re.fullmatch(_DAY, until.strip(), re.ASCII) else "")
-    return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=until)
+    return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=until.strip())
