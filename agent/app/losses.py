@@ -1,6 +1,5 @@
 """What a start found gone: said in the log once, noted in the store, and told for a week, whatever starts meanwhile."""
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from agent.app.journalling import Memory
+from agent.store.codec import digest
 from agent.store.store import Store
 from agent.web.status import Loss
 
@@ -90,7 +90,7 @@ def _minute(minute: int) -> str:
 
 def _key(writer: str) -> str:
     """Where a writer's losses are noted: agents that share a store do not write over each other."""
-    return f"losses {hashlib.blake2b(writer.encode(), digest_size=16).hexdigest()}"
+    return f"losses {digest(writer)}"
 
 
 def _noted(store: Store, key: str) -> list[Loss]:

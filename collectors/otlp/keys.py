@@ -3,9 +3,10 @@
 A key holds attributes as they were sent. A long one stands there as a digest.
 """
 
-import hashlib
 from collections.abc import Callable, MutableMapping
 from typing import Any
+
+from collectors.otlp.memo import digest
 
 _MAX_KEYS = 16_384  #: a sender
 _MAX_BYTES = 64 << 20  #: of all keys of all senders
@@ -55,7 +56,7 @@ def shortened(key: Any) -> Any:
     """The key, or the digest of a long one."""
     if _size(key) <= _LONG:
         return key
-    return hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
+    return digest(repr(key))
 
 
 def _room(key: Any) -> int:

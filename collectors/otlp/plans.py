@@ -1,12 +1,12 @@
 """What to read of spans that have one set of attributes: learnt once, by the attributes' names."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from collectors.otlp import conventions as c
+from collectors.otlp.memo import digest
 
 Key = tuple[int, tuple[str, ...]] | bytes  #: kind and names, or what stands for them
 
@@ -18,7 +18,7 @@ def key_of(kind: int, names: tuple[str, ...]) -> Key:
     """What a plan is kept by: no more of what a sender makes up than real spans have."""
     if len(names) <= _MOST_NAMES and sum(map(len, names)) <= _MOST_CHARACTERS:
         return kind, names
-    return hashlib.blake2b(repr((kind, names)).encode("utf-8", "replace"), digest_size=16).digest()
+    return digest(repr((kind, names)))
 
 
 @dataclass(frozen=True, slots=True)
