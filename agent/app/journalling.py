@@ -100,13 +100,8 @@ def _unusable(folder: Path, problem: OSError) -> StoreError:
     return StoreError(msg)
 
 
-def writer_of(folder: Path) -> str:
-    """The name under which this folder's records are in the store; a new one where there is none that can be read."""
-    return _writer(folder)[0]
-
-
-def _writer(folder: Path) -> tuple[str, bool]:
-    """The same name, and whether it was made just now."""
+def writer_of(folder: Path) -> tuple[str, bool]:
+    """The name under which this folder's records are in the store, and whether it is new: none could be read."""
     path = folder / "writer"
     try:
         found = path.read_bytes().strip() if path.exists() else None
@@ -141,7 +136,7 @@ def _write_durably(path: Path, text: str) -> None:
 def remember(settings: Settings, store: Store, shapes: Shapes, clock: Callable[[], datetime]) -> Memory:
     """Open the journal and rebuild the aggregator from it and from the store; raise StoreError with what to do."""
     folder = settings.data_dir
-    writer, renamed = _writer(folder)
+    writer, renamed = writer_of(folder)
     flushed = store.ensure_writer(writer)
     limits = settings.limits
     aggregator = Aggregator(shapes, most_seams=limits.seams, per_service=limits.seams_per_service)

@@ -21,8 +21,9 @@ AT = datetime.fromtimestamp(1_790_000_060, tz=UTC)
 
 
 def test_a_writer_keeps_its_name(tmp_path: Path) -> None:
-    name = writer_of(tmp_path)
-    assert writer_of(tmp_path) == name
+    name, new = writer_of(tmp_path)
+    assert new
+    assert writer_of(tmp_path) == (name, False)
     assert [file.name for file in tmp_path.iterdir()] == ["writer"]
 
 
@@ -32,11 +33,11 @@ def test_a_writer_file_that_holds_no_name_is_set_aside_and_said(
 ) -> None:
     (tmp_path / "writer").write_bytes(junk)
     with caplog.at_level(logging.ERROR):
-        name = writer_of(tmp_path)
+        name, _ = writer_of(tmp_path)
     assert "writer damaged" in caplog.text
     [aside] = tmp_path.glob("writer.damaged-*")
     assert aside.read_bytes() == junk
-    assert writer_of(tmp_path) == name, "the new name was kept"
+    assert writer_of(tmp_path) == (name, False), "the new name was kept"
 
 
 def test_a_data_dir_that_is_a_file_is_told_in_a_sentence(tmp_path: Path) -> None:
