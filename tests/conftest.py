@@ -84,3 +84,14 @@ def store(url: str) -> Iterator[Store]:
     opened = open_store(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The library that is loaded below SQLite, and fails, crashes or notes what is written as it is told."""
+    if not shutil.which("gcc"):
+        missing("gcc is not installed. Install it to test faults and crashes below SQLite.")
+    out = tmp_path_factory.mktemp("shim") / "shim.so"
+    source = TESTBED / "faults" / "shim.c"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(out), str(source), "-ldl"], check=True)
+    return str(out)

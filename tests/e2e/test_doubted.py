@@ -16,14 +16,6 @@ MALFORMED = DatabaseError("SELECT", None, sqlite3.DatabaseError("database disk i
 LOCKED = DatabaseError("SELECT", None, sqlite3.OperationalError("database is locked"))
 
 
-def lived(life: Life) -> None:
-    """An agent has been there, and was killed."""
-    life.start()
-    life.take(range(3), flushed=True)
-    life.take(range(3, 5), flushed=False)
-    life.end()
-
-
 def spoil(path: Path, table: str) -> None:
     """Damage the first page of a table."""
     with sqlite3.connect(path) as connection:
@@ -39,7 +31,7 @@ def test_a_large_store_that_a_start_meets_damaged_is_set_aside(
     local: Life, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revisions, "_CHECKED_BYTES", 0)
-    lived(local)
+    local.lived(range(3), range(3, 5))
     spoil(local.path, table)
     loss = only(local.start())
     assert loss.reason == "store damaged"
@@ -55,7 +47,7 @@ def test_a_query_that_finds_damage_has_the_next_start_look_at_all_of_it(
     local: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revisions, "_CHECKED_BYTES", 0)
-    lived(local)
+    local.lived(range(3), range(3, 5))
     parts = local.start()
     assert parts.store.doubt(MALFORMED)
     local.end()
@@ -65,7 +57,7 @@ def test_a_query_that_finds_damage_has_the_next_start_look_at_all_of_it(
 
 @pytest.mark.parametrize("problem", [MALFORMED, LOCKED])
 def test_a_store_that_is_whole_after_all_is_kept(local: Life, problem: DatabaseError) -> None:
-    lived(local)
+    local.lived(range(3), range(3, 5))
     doubted = local.start().store.doubt(problem)
     assert doubted is (problem is MALFORMED)
     assert not local.restart().losses

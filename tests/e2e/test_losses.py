@@ -64,6 +64,13 @@ class Life:
         os.close(self.parts.handle)
         self.parts = None
 
+    def lived(self, flushed: range, kept: range) -> None:
+        """An agent has been there, and was killed: some requests are in the store, and some in the journal only."""
+        self.start()
+        self.take(flushed, flushed=True)
+        self.take(kept, flushed=False)
+        self.end()
+
     def restart(self) -> Parts:
         self.end()
         return self.start()
@@ -120,10 +127,7 @@ def dropped(parts: Parts) -> dict[tuple[str, str], int]:
 def test_an_emptied_store_is_told_and_gets_what_the_journal_holds_once(
     life: Life, caplog: pytest.LogCaptureFixture
 ) -> None:
-    life.start()
-    life.take(range(5), flushed=True)
-    life.take(range(5, 8), flushed=False)
-    life.end()
+    life.lived(range(5), range(5, 8))
     empty(life)
     with caplog.at_level(logging.WARNING):
         parts = life.start()
@@ -165,10 +169,7 @@ def test_a_store_from_an_older_copy_is_told_with_the_time_of_what_it_lacks(local
     connection.execute("UPDATE flushes SET minute = minute - 90")
     local.end()
     copy = shutil.copy(local.path, tmp_path / "backup.db")
-    local.start()
-    local.take(range(4, 9), flushed=True)
-    local.take(range(9, 10), flushed=False)
-    local.end()
+    local.lived(range(4, 9), range(9, 10))
     empty(local)
     shutil.copy(copy, local.path)
     loss = only(local.start())
@@ -272,10 +273,7 @@ def test_a_journal_that_lost_nothing_but_its_file_is_told_with_no_record_lost(lo
 
 
 def test_a_journal_in_which_nothing_can_be_read_is_told_with_every_record_it_had(local: Life) -> None:
-    local.start()
-    local.take(range(2), flushed=True)
-    local.take(range(2, 6), flushed=False)
-    local.end()
+    local.lived(range(2), range(2, 6))
     spoil(local.folder / "journal.db", 0)
     loss = only(local.start())
     assert (loss.reason, loss.records) == ("journal damaged", 4)
@@ -286,10 +284,7 @@ def test_a_journal_in_which_nothing_can_be_read_is_told_with_every_record_it_had
 def test_a_damaged_store_is_told_with_its_cause_where_it_is_and_what_goes_on(
     local: Life, caplog: pytest.LogCaptureFixture
 ) -> None:
-    local.start()
-    local.take(range(3), flushed=True)
-    local.take(range(3, 5), flushed=False)
-    local.end()
+    local.lived(range(3), range(3, 5))
     spoil(local.path, local.path.stat().st_size // PAGE - 2)
     loss = only(local.start())
     assert (loss.reason, loss.records) == ("store damaged", 3)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.test_power import ROOT, Disk, operations, shim  # noqa: F401  # a fixture
+from tests.ingest.test_power import ROOT, Disk, operations
 
 pytestmark = [pytest.mark.slow, pytest.mark.real]
 
@@ -45,7 +45,7 @@ def marks(folder: Path) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def lacking(shim: str, tmp_path: Path, how: str) -> tuple[int, int]:  # noqa: F811
+def lacking(shim: str, tmp_path: Path, how: str) -> tuple[int, int]:
     """How many power-cut states there were, and in how many the store lacks what the journal has dropped."""
     folder, log, after = tmp_path / "data", tmp_path / "oplog", tmp_path / "after"
     folder.mkdir()
@@ -70,12 +70,12 @@ def lacking(shim: str, tmp_path: Path, how: str) -> tuple[int, int]:  # noqa: F8
     return states, lost
 
 
-def test_no_power_cut_takes_what_the_journal_has_dropped(shim: str, tmp_path: Path) -> None:  # noqa: F811
+def test_no_power_cut_takes_what_the_journal_has_dropped(shim: str, tmp_path: Path) -> None:
     states, lost = lacking(shim, tmp_path, "synced")
     assert states > 150
     assert lost == 0
 
 
-def test_the_control_without_syncing_the_store_does_lose(shim: str, tmp_path: Path) -> None:  # noqa: F811
+def test_the_control_without_syncing_the_store_does_lose(shim: str, tmp_path: Path) -> None:
     states, lost = lacking(shim, tmp_path, "unsynced")
     assert lost > states / 5

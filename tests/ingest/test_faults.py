@@ -3,7 +3,6 @@
 import errno
 import os
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,13 +14,11 @@ import pytest
 
 from agent.ingest.journal import Journal, JournalBrokenError, JournalUnusableError
 from agent.ingest.reserve import release_reserve
-from tests.conftest import missing
 from tests.ingest.troubles import PAGE, Holder, filled, found, record
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SHIM = ROOT / "tests" / "testbed" / "faults" / "shim.c"
 
 
 @pytest.fixture
@@ -127,15 +124,6 @@ except JournalUnusableError as problem:
     sys.exit(str(problem))
 assert not found.lost and found.set_aside is None and len(found.records) == 3, found
 """
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> str:
-    if not shutil.which("gcc"):
-        missing("gcc is not installed. Install it to test faults below SQLite.")
-    out = tmp_path_factory.mktemp("shim") / "shim.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(out), str(SHIM), "-ldl"], check=True)
-    return str(out)
 
 
 @pytest.mark.real

@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.ingest.journal import Journal
-from tests.conftest import missing
 
 ROOT = Path(__file__).parents[2]
-SHIM = ROOT / "tests" / "testbed" / "faults" / "shim.c"
 pytestmark = [pytest.mark.slow, pytest.mark.real]
 
 _CHILD = """
@@ -41,15 +39,6 @@ for number in range(int(sys.argv[3])):
     if number % 4 == 3:
         journal.forget(number - 1, 0)
 """
-
-
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> str:
-    if not shutil.which("gcc"):
-        missing("gcc is not installed. Install it to test crashes below SQLite.")
-    out = tmp_path_factory.mktemp("shim") / "shim.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", str(out), str(SHIM), "-ldl"], check=True)
-    return str(out)
 
 
 def child(folder: Path, groups: int, synchronous: str = "FULL", **more: str) -> subprocess.CompletedProcess[bytes]:

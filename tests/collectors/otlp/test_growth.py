@@ -9,18 +9,9 @@ from agent.model import seam
 from collectors.otlp import literals, messages, sampling, sql
 from collectors.otlp.conventions import path_template
 from collectors.otlp.plain import plain
+from tests.collectors.otlp.build import cost
 
 Read = Callable[[str], object]
-
-
-def _cost(read: Read, text: str) -> float:
-    """CPU-seconds of one reading, the least of five."""
-    found = []
-    for _ in range(5):
-        started = time.process_time()
-        read(text)
-        found.append(time.process_time() - started)
-    return min(found)
 
 
 READS: dict[str, Read] = {
@@ -74,7 +65,7 @@ def test_a_text_four_times_as_long_takes_about_four_times_as_long(name: str) -> 
             started = time.process_time()
             read(long)
             if time.process_time() - started > 0.002:  # else it is quick, whatever it grows like
-                assert _cost(read, long) < 10 * _cost(read, short) + 0.002, (head, piece)
+                assert cost(read, long) < 10 * cost(read, short) + 0.002, (head, piece)
 
 
 def test_a_path_of_digits_and_a_newline_is_an_identifier_at_once() -> None:

@@ -14,6 +14,7 @@ from collectors.otlp.databases import system_of
 from collectors.otlp.literals import normalise
 from collectors.otlp.plain import plain
 from collectors.otlp.sql import BUDGET, Budget, SpentError, _statements, accesses
+from tests.collectors.otlp.build import cost
 
 SECRET = "s3cret"
 
@@ -104,16 +105,6 @@ def test_a_hostile_statement_takes_no_longer_than_a_long_one() -> None:
         assert time.process_time() - started < 1.5, piece
 
 
-def _cost(read: Callable[[str], object], text: str) -> float:
-    """CPU-seconds of one reading, the least of five."""
-    found = []
-    for _ in range(5):
-        started = time.process_time()
-        read(text)
-        found.append(time.process_time() - started)
-    return min(found)
-
-
 @pytest.mark.parametrize(
     ("read", "head", "piece"),
     [(plain, "SELECT a", " FROM b WHERE a"), (_statements, ";", "["), (_statements, ";", '"`[')],
@@ -123,7 +114,7 @@ def test_a_text_four_times_as_long_takes_about_four_times_as_long(
     read: Callable[[str], object], head: str, piece: str
 ) -> None:
     times = 16_000 // len(piece)
-    assert _cost(read, head + piece * times + "(") < 10 * _cost(read, head + piece * (times // 4) + "(") + 0.002
+    assert cost(read, head + piece * times + "(") < 10 * cost(read, head + piece * (times // 4) + "(") + 0.002
 
 
 @settings(max_examples=300, deadline=None)
