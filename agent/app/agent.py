@@ -173,7 +173,7 @@ class Agent:
             return
         as_of = now() - parts.settings.rounds.settle
         done = await asyncio.to_thread(parts.rounds.run, as_of)
-        parts.last_round = replace(done, verdicts=(), changes=())  # the store has them
+        parts.last_round = replace(done, changes=())  # the store has them
         parts.round_seconds.add(parts.last_round.seconds)
         await asyncio.to_thread(self._site.state.refresh)  # the next look at a page, or scrape, waits for nothing
         await asyncio.to_thread(self._telemetry.refresh)

@@ -19,6 +19,7 @@ from agent.model.facts import Column
 from agent.model.finding import Finding, Signal
 from agent.model.seam import SeamKey
 from agent.model.verdict import Outcome, Severity
+from agent.store.findings import VerdictRow
 from agent.store.store import Store, open_store
 
 _NAMES = {"count": Column.COUNT, "errors": Column.ERRORS, "duplicates": Column.DUPLICATES, "retries": Column.RETRIES}
@@ -35,6 +36,7 @@ class Scan:
     seams: dict[SeamKey, Counter[str]] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     last: Outcomes | None = None
+    blind: Sequence[VerdictRow] = ()  #: of its last round
     beyond: datetime | None = None  #: of the first thing that happened, where all happened after `as_of`
 
     def unseen(self, *, gate: bool) -> str:
@@ -90,18 +92,15 @@ class Scan:
         }
 
     def _blind(self) -> list[dict[str, Any]]:
-        if self.last is None:
-            return []
         return [
             {
-                "rule": one.rule.id,
+                "rule": one.rule,
                 "subject": one.subject.as_dict(),
                 "reason": one.verdict.reason.value if one.verdict.reason else "not_sent",
                 "missing": list(one.verdict.missing),
                 "learn": list(one.verdict.learn),
             }
-            for one in self.last.verdicts
-            if one.verdict.outcome is Outcome.BLIND
+            for one in self.blind
         ]
 
 
@@ -168,6 +167,7 @@ def scan(
             rounds = Rounds(store, catalogue(), declared, thresholds=thresholds(settings))
             store.attach(at)
             result.last = rounds.run(at, elapsed=True)
+            result.blind = store.verdicts(outcome=Outcome.BLIND)
             result.findings |= {finding.fingerprint: finding for finding in store.findings()}
             store.close()
         else:
@@ -189,6 +189,7 @@ def _finish(result: Scan, one: Replay | None, store: Store | None) -> None:
     if one is None or store is None or one.first is None or one.now is None:
         return
     result.last = one.finish()
+    result.blind = store.verdicts(outcome=Outcome.BLIND)
     result.start = min(one.first, result.start or one.first)
     result.end = one.now
     for finding in store.findings():

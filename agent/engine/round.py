@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,10 +46,39 @@ class Outcomes:
     as_of: datetime
     counts: Mapping[tuple[str, Outcome], int]
     blind: Mapping[tuple[str, Reason], int]
-    verdicts: Sequence[Judgement]
     changes: Sequence[tuple[Finding, Change]]
     seconds: float
     errors: Mapping[str, str] = field(default_factory=dict)
+
+
+_Place = tuple[str, SubjectRef]  #: rule and subject
+
+
+class _Tally:
+    """What a round must still know once all is judged: numbers, and what may change a finding. The rest is let go."""
+
+    def __init__(self, alive: Iterable[Finding]) -> None:
+        self.alive = {(finding.rule, finding.subject) for finding in alive}  #: as the round began
+        self.counts: Counter[tuple[str, Outcome]] = Counter()
+        self.blind: Counter[tuple[str, Reason]] = Counter()
+        self.raised: dict[str, Judgement] = {}  #: the first of each rule
+        self.unseen: set[str] = set()  #: rules whose subjects could not all be built: nothing of theirs is gone
+        self.kept: dict[_Place, Judgement] = {}
+
+    def passing(self, judged: Iterable[Judgement]) -> Iterator[tuple[str, SubjectRef, Verdict]]:
+        """Each judgement counted, and given on as the store takes it."""
+        for one in judged:
+            rule, verdict = one.rule.id, one.verdict
+            self.counts[rule, verdict.outcome] += 1
+            if verdict.reason is not None:
+                self.blind[rule, verdict.reason] += 1
+            if verdict.reason is Reason.ERROR:
+                self.raised.setdefault(rule, one)
+                self.unseen |= {rule} if one.subject == _itself(one.rule) else set()
+            place = (rule, one.subject)
+            if verdict.outcome is Outcome.FAILS or place in self.alive:
+                self.kept[place] = one
+            yield rule, one.subject, verdict
 
 
 class Rounds:
@@ -68,27 +97,29 @@ class Rounds:
         self._told = told or (lambda _finding, _change: None)
         self._configs = {rule.id: configured(rule, (thresholds or {}).get(rule.id, {})) for rule in rules}
 
-    def judge(self, as_of: datetime) -> list[Judgement]:
-        """Every verdict as of an instant; a rule that raises blinds itself, and no other."""
+    def judge(self, as_of: datetime) -> Iterator[Judgement]:
+        """Every verdict as of an instant, one at a time; a rule that raises blinds itself, and no other."""
         estate = Estate(self._store, self._declared, as_of)
         by_type: dict[type, list[Rule]] = {}
         for rule in self._rules:
             by_type.setdefault(rule.subject, []).append(rule)
-        judged = [one for kind, rules in by_type.items() for one in self._of_kind(kind, rules, estate)]
-        order = {rule.id: number for number, rule in enumerate(self._rules)}
-        judged.sort(key=lambda one: order[one.rule.id])
-        return judged
+        for kind, rules in by_type.items():
+            yield from self._of_kind(kind, rules, estate)
 
-    def _of_kind(self, kind: type, rules: Sequence[Rule], estate: Estate) -> list[Judgement]:
+    def _of_kind(self, kind: type, rules: Sequence[Rule], estate: Estate) -> Iterator[Judgement]:
         """Each subject is judged as it is built, and let go: all of a kind at once would be a round's largest burst."""
-        judged: list[Judgement] = []
-        try:
-            for subject in BUILDERS[kind](estate):
-                judged += [self._judged(rule, subject) for rule in rules]
-        except Exception as problem:  # what one kind of subject is made from must harm no other kind
-            log.exception("subjects not built", extra={"fields": {"kind": kind.__name__}})
-            return [Judgement(rule, _itself(rule), _raised(rule, kind.__name__, problem)) for rule in rules]
-        return judged
+        subjects = _built(kind, estate)
+        while True:
+            try:
+                subject = next(subjects, None)
+            except Exception as problem:  # what one kind of subject is made from must harm no other kind
+                log.exception("subjects not built", extra={"fields": {"kind": kind.__name__}})
+                yield from (Judgement(rule, _itself(rule), _raised(rule, kind.__name__, problem)) for rule in rules)
+                return
+            if subject is None:
+                return
+            for rule in rules:
+                yield self._judged(rule, subject)
 
     def _judged(self, rule: Rule, subject: Subject) -> Judgement:
         verdict = _safely(rule, subject, self._configs[rule.id])
@@ -103,25 +134,20 @@ class Rounds:
         started = time.process_time()
         for alias in joins(self._store, as_of):
             self._store.add_alias(alias)
-        judged = self.judge(as_of)
-        counts = Counter((one.rule.id, one.verdict.outcome) for one in judged)
-        blind = Counter((one.rule.id, one.verdict.reason) for one in judged if one.verdict.reason is not None)
-        changes = self._step(judged, as_of, elapsed=elapsed)
-        self._store.save_verdicts(as_of, [(one.rule.id, one.subject, one.verdict) for one in judged], counts)
+        tally = _Tally(self._store.findings())
+        self._store.save_verdicts(as_of, tally.passing(self.judge(as_of)))
+        changes = self._step(tally, as_of, elapsed=elapsed)
         for finding, change in changes:
             self._told(finding, change)
-        errors = {one.rule.id: one.verdict.says for one in judged if one.verdict.reason is Reason.ERROR}
-        return Outcomes(as_of, counts, blind, judged, changes, time.process_time() - started, errors)
+        errors = {rule: one.verdict.says for rule, one in tally.raised.items()}
+        return Outcomes(as_of, tally.counts, tally.blind, changes, time.process_time() - started, errors)
 
-    def _step(self, judged: Sequence[Judgement], now: datetime, *, elapsed: bool) -> list[tuple[Finding, Change]]:
+    def _step(self, tally: _Tally, now: datetime, *, elapsed: bool) -> list[tuple[Finding, Change]]:
         alive = {(finding.rule, finding.subject): finding for finding in self._store.findings()}
         attached = self._store.attached_at() or now
         steps: list[tuple[Finding, Change | None, datetime]] = []
-        seen: set[tuple[str, SubjectRef]] = set()
-        own = {rule.id: _itself(rule) for rule in self._rules}
-        unseen = {one.rule.id for one in judged if one.subject == own[one.rule.id]}  # not built: nothing is gone
-        told_of = [one for one in judged if one.rule.id not in unseen]
-        for one in (*told_of, *_about_rules(judged)):
+        seen: set[_Place] = set()
+        for one in (*self._in_order(tally), *_about_rules(tally.raised.values())):
             key = (one.rule.id, one.subject)
             seen.add(key)
             old = alive.get(key)
@@ -133,13 +159,19 @@ class Rounds:
             new, change = step(old, told, now)
             if new is not None and new != old:
                 steps.append((new, change, now))
-        for key, old in alive.items():
-            if key not in seen and old.rule not in unseen:
-                closed, change = close(old, now, "gone")
+        for key in sorted(tally.alive - seen):
+            if key[0] not in tally.unseen and key in alive:
+                closed, change = close(alive[key], now, "gone")
                 if change is not None:
                     steps.append((closed, change, now))
         self._store.save_findings(steps)
         return [(finding, change) for finding, change, _ in steps if change is not None]
+
+    def _in_order(self, tally: _Tally) -> list[Judgement]:
+        """What may change a finding, as the rules are listed."""
+        order = {rule.id: number for number, rule in enumerate(self._rules)}
+        told_of = [one for one in tally.kept.values() if one.rule.id not in tally.unseen]
+        return sorted(told_of, key=lambda one: order[one.rule.id])
 
 
 def configured(rule: Rule, changed: Mapping[str, Any]) -> Any:
@@ -160,6 +192,10 @@ def configured(rule: Rule, changed: Mapping[str, Any]) -> Any:
     return rule.config(**values)
 
 
+def _built(kind: type, estate: Estate) -> Iterator[Subject]:
+    yield from BUILDERS[kind](estate)
+
+
 def _safely(rule: Rule, subject: Subject, config: Any) -> Verdict:
     try:
         return rule.judge(subject, config)
@@ -178,15 +214,11 @@ def _itself(rule: Rule) -> SubjectRef:
     return subject_of(source("rule", rule.id))
 
 
-def _about_rules(judged: Iterable[Judgement]) -> list[Judgement]:
+def _about_rules(raised: Iterable[Judgement]) -> list[Judgement]:
     """A rule that raises is a finding about Seamwatch, one a rule."""
-    raised: dict[str, Judgement] = {}
-    for one in judged:
-        if one.verdict.reason is Reason.ERROR:
-            raised.setdefault(one.rule.id, one)
     return [
         Judgement(one.rule, _itself(one.rule), dataclasses.replace(one.verdict, outcome=Outcome.FAILS, reason=None))
-        for one in raised.values()
+        for one in raised
     ]
 
 

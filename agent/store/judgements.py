@@ -1,7 +1,7 @@
 """The part of the store that holds what was judged: aliases, findings, verdicts."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from agent.model.facts import Alias
@@ -84,17 +84,10 @@ class Judgements(Notes):
         with self.database.write() as connection:
             return findings.say(connection, fingerprint, said, at)
 
-    def save_verdicts(
-        self,
-        at: datetime,
-        rows: Sequence[tuple[str, SubjectRef, Verdict]],
-        counts: Mapping[tuple[str, Outcome], int],
-    ) -> None:
-        """Keep one round's verdicts; only what changed is written."""
+    def save_verdicts(self, at: datetime, rows: Iterable[tuple[str, SubjectRef, Verdict]]) -> None:
+        """Keep one round's verdicts (rule, subject, verdict) as they are judged; only what changed is written."""
         with self._judging:
-            with self.database.write() as connection:
-                written = self._verdicts.save(self.database, connection, at, rows, counts)
-            self._verdicts.keep(written)
+            self._verdicts.save(self.database, at, rows)
 
     def verdicts(
         self,

@@ -242,7 +242,7 @@ class Store(Judgements):
         *,
         kinds: Sequence[str] | None = None,
         keys: Iterable[Key] | None = None,
-    ) -> dict[Key, tuple[int, ...]]:
+    ) -> Mapping[Key, tuple[int, ...]]:
         """Window columns summed over [start, end), whole minutes, by seam; of some kinds or keys, or of all."""
         with self.database.read() as connection:
             known = self._names.keys(connection) if keys is None else self._names.of(connection, keys)

@@ -1,8 +1,9 @@
 """Verdicts of the last round: only what changed is written, and no more is read than a page shows."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -73,53 +74,47 @@ class Places:
 
 
 class Verdicts:
-    """The last verdict of each rule on each subject, with a digest of what was written last at hand."""
+    """The last verdict of each rule on each subject, with a digest of what was written last at hand.
+
+    A round is written as it is judged, a few hundred verdicts and one short transaction at a time: thousands of texts
+    at once were a round's largest burst of memory, and held the writer's lock for a fifth of a second.
+    """
 
     def __init__(self, places: Places) -> None:
         self._me = uuid4().hex
         self._written: dict[_Place, bytes] | None = None
         self._places = places
 
-    def save(
-        self,
-        database: Database,
-        connection: Connection,
-        at: datetime,
-        rows: Sequence[tuple[str, SubjectRef, Verdict]],
-        counts: Mapping[tuple[str, Outcome], int],
-    ) -> dict[_Place, bytes]:
-        """Write one round; return what to `keep` once the transaction is kept."""
-        before = self._written if _still_mine(connection, self._me) else None
+    def save(self, database: Database, at: datetime, rows: Iterable[tuple[str, SubjectRef, Verdict]]) -> None:
+        """Write one round as it comes; what it does not name is gone, and its counts stand, once all of it is here."""
+        with database.write() as connection:
+            before = self._written if _still_mine(connection, self._me) else None
         if before is None:
-            before = _stored(connection)
+            with database.read() as connection:
+                before = _stored(connection)
+        self._written = None  # until this round is whole: what is in the store is not known
         now: dict[_Place, bytes] = {}
-        for part in parts(rows):  # a few hundred texts at a time: all of them would be a round's largest burst
+        causes = _Causes()
+        counts: Counter[tuple[str, Outcome]] = Counter()
+        for part in parts(rows):
             changed = []
             for rule, subject, verdict in part:
+                counts[rule, verdict.outcome] += 1
+                causes.add(rule, subject, verdict)
                 place, text = (rule[:_RULE], self._places.of(subject)), dumps(verdict)
                 now[place] = _mark(text)
                 if before.get(place) != now[place]:
                     changed.append((place, subject, verdict, text))
-            self._write(database, connection, at, changed)
+            if changed:
+                with database.write() as connection:
+                    self._write(database, connection, at, changed)
         gone = [place for place in before if place not in now]
-        if gone:
-            mark = database.mark
-            connection.exec_driver_sql(
-                f"DELETE FROM verdicts WHERE rule = {mark} AND place = {mark}",  # noqa: S608
-                gone,
-            )
-        counted = schema.verdict_counts
-        connection.execute(counted.delete())
-        if counts:
-            told = [{"rule": r[:_RULE], "outcome": o.value, "verdicts": n, "at": at} for (r, o), n in counts.items()]
-            connection.execute(counted.insert(), told)
-        _save_causes(connection, rows)
-        return now
-
-    def keep(self, written: dict[_Place, bytes]) -> None:
-        """Remember what was written."""
-        self._written = written
-        self._places.forget(len(written))
+        with database.write() as connection:
+            _end(database, connection, at, gone, counts)
+            causes.save(connection)
+            mine = _still_mine(connection, self._me)
+        self._written = now if mine else None
+        self._places.forget(len(now))
 
     def _write(
         self,
@@ -128,8 +123,6 @@ class Verdicts:
         at: datetime,
         changed: Sequence[tuple[_Place, SubjectRef, Verdict, str]],
     ) -> None:
-        if not changed:
-            return
         sql = (
             "INSERT INTO verdicts (rule, place, subject, outcome, reason, body, since) "  # noqa: S608
             f"VALUES ({database.marks(7)}) ON CONFLICT (rule, place) DO UPDATE SET "
@@ -142,6 +135,24 @@ class Verdicts:
             reason = verdict.reason.value if verdict.reason else None
             rows.append((*place, subject_text(subject), verdict.outcome.value, reason, text, when))
         connection.exec_driver_sql(sql, rows)
+
+
+def _end(
+    database: Database,
+    connection: Connection,
+    at: datetime,
+    gone: Sequence[_Place],
+    counts: Mapping[tuple[str, Outcome], int],
+) -> None:
+    """What is judged no longer goes, and the counts of the round stand."""
+    if gone:
+        mark = database.mark
+        connection.exec_driver_sql(f"DELETE FROM verdicts WHERE rule = {mark} AND place = {mark}", gone)  # noqa: S608
+    counted = schema.verdict_counts
+    connection.execute(counted.delete())
+    if counts:
+        told = [{"rule": r[:_RULE], "outcome": o.value, "verdicts": n, "at": at} for (r, o), n in counts.items()]
+        connection.execute(counted.insert(), told)
 
 
 def _mark(text: str) -> bytes:
@@ -165,28 +176,43 @@ def _stored(connection: Connection) -> dict[_Place, bytes]:
     return {(rule, place): _mark(body) for rule, place, body in rows}
 
 
-def _save_causes(connection: Connection, rows: Sequence[tuple[str, SubjectRef, Verdict]]) -> None:
-    table = schema.blind_causes
-    causes: dict[tuple[str, Reason, str], list[tuple[SubjectRef, Verdict]]] = {}
-    for rule, subject, verdict in rows:
-        if verdict.outcome is Outcome.BLIND:
-            place = (rule[:_RULE], verdict.reason or Reason.NOT_SENT, "; ".join(verdict.learn))
-            causes.setdefault(place, []).append((subject, verdict))
-    connection.execute(table.delete())
-    told = [
-        {
-            "rule": rule,
-            "reason": reason.value,
-            "place": digest(learn),
-            "learn": learn,
-            "missing": "; ".join(part.partition(":")[0] for part in found[0][1].missing),
-            "subjects": len(found),
-            "named": orjson.dumps([subject.as_dict() for subject, _ in found[:_NAMED]]).decode(),
-        }
-        for (rule, reason, learn), found in sorted(causes.items(), key=lambda one: -len(one[1]))[:_MOST_CAUSES]
-    ]
-    if told:
-        connection.execute(table.insert(), told)
+class _Causes:
+    """Why rules are blind, counted as verdicts come."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, Reason, str], BlindCause] = {}
+
+    def add(self, rule: str, subject: SubjectRef, verdict: Verdict) -> None:
+        """Count one verdict, if it is blind."""
+        if verdict.outcome is not Outcome.BLIND:
+            return
+        place = (rule[:_RULE], verdict.reason or Reason.NOT_SENT, "; ".join(verdict.learn))
+        old = self._found.get(place)
+        if old is None:
+            missing = "; ".join(part.partition(":")[0] for part in verdict.missing)
+            self._found[place] = BlindCause(*place, missing, 1, (subject,))
+        else:
+            named = old.named if len(old.named) >= _NAMED else (*old.named, subject)
+            self._found[place] = replace(old, subjects=old.subjects + 1, named=named)
+
+    def save(self, connection: Connection) -> None:
+        """Write the most frequent ones over those of the round before."""
+        table = schema.blind_causes
+        connection.execute(table.delete())
+        told = [
+            {
+                "rule": one.rule,
+                "reason": one.reason.value,
+                "place": digest(one.learn),
+                "learn": one.learn,
+                "missing": one.missing,
+                "subjects": one.subjects,
+                "named": orjson.dumps([subject.as_dict() for subject in one.named]).decode(),
+            }
+            for one in sorted(self._found.values(), key=lambda one: -one.subjects)[:_MOST_CAUSES]
+        ]
+        if told:
+            connection.execute(table.insert(), told)
 
 
 def blind_causes(connection: Connection) -> list[BlindCause]:

@@ -80,9 +80,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "verdicts by rule": lambda store: store.verdicts(rule="LAG-01"),
     "verdicts by subject": lambda store: store.verdicts(subject=LAG),
     "verdicts by outcome": lambda store: store.verdicts(outcome=Outcome.BLIND),
-    "save verdicts": lambda store: store.save_verdicts(
-        NOON, [("R", LAG, Verdict(Outcome.MEETS, "fine"))], {("R", Outcome.MEETS): 1}
-    ),
+    "save verdicts": lambda store: store.save_verdicts(NOON, [("R", LAG, Verdict(Outcome.MEETS, "fine"))]),
     "seams": lambda store: store.seams(),
 }
 
@@ -91,7 +89,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
 def test_no_statement_reads_a_growing_table_whole(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store.ensure_writer("w")
     store.flush(batch(1, NOON - timedelta(hours=30)))
-    store.save_verdicts(NOON, [], {})
+    store.save_verdicts(NOON, [])
     store.record([Sample(LAG, "lag", NOON - timedelta(days=1), 1.0)])
     monkeypatch.setattr("agent.store.windows._FEW", 0 if name == "sums of all" else 400)
     while store.roll_up(NOON):

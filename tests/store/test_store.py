@@ -230,9 +230,9 @@ def test_attributes_of_a_seam_stand_side_by_side_and_the_weaker_capability_wins(
 
 def test_only_the_last_round_s_verdicts_stand(store: Store) -> None:
     good = Verdict(Outcome.MEETS, "fine")
-    store.save_verdicts(NOON, [("R", A.subject, good), ("R", B.subject, good)], {("R", Outcome.MEETS): 2})
+    store.save_verdicts(NOON, [("R", A.subject, good), ("R", B.subject, good)])
     bad = Verdict(Outcome.FAILS, "not", (Claim("c", 1, ">=", 1),))
-    store.save_verdicts(NOON + timedelta(minutes=1), [("R", B.subject, bad)], {("R", Outcome.FAILS): 1})
+    store.save_verdicts(NOON + timedelta(minutes=1), [("R", B.subject, bad)])
     [row] = store.verdicts(rule="R")
     assert (row.subject, row.verdict, row.since) == (B.subject, bad, NOON + timedelta(minutes=1))
     assert store.verdict_counts() == {("R", Outcome.FAILS): 1}
@@ -265,7 +265,7 @@ def test_the_schema_goes_down_and_up_again_and_other_ages_are_refused(store: Sto
 def test_every_migration_goes_back_and_forth_with_the_data_of_a_store(store: Store, url: str) -> None:
     store.ensure_writer("w")
     flush(store, 1, delta(A, NOON, 3))
-    store.save_verdicts(NOON, [("R", A.subject, Verdict(Outcome.BLIND, "?", learn=("send traces",)))], {})
+    store.save_verdicts(NOON, [("R", A.subject, Verdict(Outcome.BLIND, "?", learn=("send traces",)))])
     store.close()
     database = Database(url)
     for revision in (*revisions.REVISIONS[1:], *reversed(revisions.REVISIONS[:-1])):
@@ -283,23 +283,23 @@ def test_why_rules_are_blind_is_counted_by_cure(store: Store) -> None:
         return Verdict(Outcome.BLIND, "?", reason=Reason.NOT_SENT, learn=learn)
 
     rows = [("R", A.subject, blind("a", "b")), ("R", B.subject, blind("a", "b")), ("S", A.subject, blind("c"))]
-    store.save_verdicts(NOON, [*rows, ("T", A.subject, Verdict(Outcome.MEETS, "fine"))], {})
+    store.save_verdicts(NOON, [*rows, ("T", A.subject, Verdict(Outcome.MEETS, "fine"))])
     found = [(cause.rule, cause.reason, cause.learn, cause.subjects, cause.named) for cause in store.blind_causes()]
     both = (A.subject, B.subject)
     assert found == [("R", Reason.NOT_SENT, "a; b", 2, both), ("S", Reason.NOT_SENT, "c", 1, (A.subject,))]
     subjects = [seam.consumes(seam.topic(f"t{n}", "c"), seam.group("g", "c")).subject for n in range(5)]
     few = [replace(blind("a"), missing=(f"samples: {n}, needs >= 20", "age: not seen")) for n in range(5)]
-    store.save_verdicts(NOON, [("R", subject, v) for subject, v in zip(subjects, few, strict=True)], {})
+    store.save_verdicts(NOON, [("R", subject, v) for subject, v in zip(subjects, few, strict=True)])
     [cause] = store.blind_causes()
     assert (cause.missing, cause.subjects, cause.named) == ("samples; age", 5, tuple(subjects[:3]))
-    store.save_verdicts(NOON, [("T", A.subject, Verdict(Outcome.MEETS, "fine"))], {})
+    store.save_verdicts(NOON, [("T", A.subject, Verdict(Outcome.MEETS, "fine"))])
     assert store.blind_causes() == []
 
 
 def test_a_rule_page_gets_failing_verdicts_first_and_no_more_than_it_asks_for(store: Store) -> None:
     outcomes = [Outcome.MEETS, Outcome.NOT_APPLICABLE, Outcome.FAILS, Outcome.BLIND]
     subjects = [seam.consumes(seam.topic(f"t{n}", "c"), seam.group("g", "c")).subject for n in range(4)]
-    store.save_verdicts(NOON, [("R", s, Verdict(o, o.value)) for s, o in zip(subjects, outcomes, strict=True)], {})
+    store.save_verdicts(NOON, [("R", s, Verdict(o, o.value)) for s, o in zip(subjects, outcomes, strict=True)])
     told = [row.outcome for row in store.verdicts(rule="R", most=3)]
     assert told == [Outcome.FAILS, Outcome.BLIND, Outcome.MEETS]
     assert {(rule, o) for rule, _, o in store.outcomes()} == {("R", o) for o in outcomes if o != "not_applicable"}
