@@ -5,6 +5,7 @@ Collectors never write a key by hand: two witnesses that name the same thing dif
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ class Component:
         if not colon or kind not in COMPONENT_KINDS or not name:
             msg = f"{text!r} is no component; write kind:name with one of {', '.join(COMPONENT_KINDS)}"
             raise ValueError(msg)
-        return Component(kind, name)
+        return Component(sys.intern(kind), name)  # one of a few words, in thousands of names
 
 
 @dataclass(frozen=True, order=True, slots=True)

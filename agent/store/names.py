@@ -1,5 +1,6 @@
 """Names: seams and subjects have numbers, and what was found to be one thing is read under one name."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,7 +72,7 @@ def key_of(row: Any) -> Key:
     """The key of one row of `seams`."""
     if row.kind == "component":
         return Component.parse(row.source)
-    return SeamKey(row.kind, Component.parse(row.source), Component.parse(row.target))
+    return SeamKey(sys.intern(row.kind), Component.parse(row.source), Component.parse(row.target))
 
 
 def touch(database: Database, connection: Connection, seen: Mapping[int, tuple[datetime, datetime]]) -> None:
