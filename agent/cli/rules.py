@@ -116,7 +116,7 @@ def _told(verdict: "Verdict") -> str:
     ]
     marks = {True: "✗", False: "✓", None: "?"}
     lines += [
-        f"  {marks[claim.truth]} {f'[{claim.path}] ' if claim.path else ''}{claim.claim}: {claim.saw}, "
+        f"  {marks[claim.truth]} {f'[{claim.way}] ' if claim.way else ''}{claim.claim}: {claim.saw}, "
         f"fails when {claim.fails}"
         for claim in verdict.claims
     ]

@@ -98,6 +98,11 @@ class Claim:
         return _compare(self.saw, self.op, self.limit)
 
     @property
+    def way(self) -> str:
+        """The alternative it belongs to, where its own words do not name it already."""
+        return "" if self.path == self.claim else self.path
+
+    @property
     def fails(self) -> str:
         """The condition in words, such as `>= 1,000`."""
         limit = f"{self.limit:,}" if isinstance(self.limit, int) and not isinstance(self.limit, bool) else self.limit

@@ -30,7 +30,6 @@ def environment(clock: Callable[[], datetime]) -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "aside": words.aside,
         "kept": words.kept,
-        "owner": words.owner,
         "holds": words.holds,
         "ago": lambda at: words.ago(at, clock()),
         "clock": lambda at: words.clock(at, at),

@@ -97,3 +97,13 @@ def test_thresholds_are_checked_by_name_and_kind() -> None:
         configured(IDM, {"leest": 10})
     with pytest.raises(ValueError, match=r"IDM-01\.least is 'x'; it takes int"):
         configured(IDM, {"least": "x"})
+
+
+@pytest.mark.parametrize("owner", ["payments-core", None])
+def test_a_finding_about_a_workflow_has_the_owner_of_its_file(kept: Store, owner: str | None) -> None:
+    declared = Declarations(workflows=(Workflow("w", owner=owner, place="f:1"),), loaded=True)
+    rounds = Rounds(kept, [GOV], declared)
+    for minute in range(2):
+        rounds.run(NOON + timedelta(minutes=minute))
+    [found] = kept.findings()
+    assert found.owner == owner

@@ -1,0 +1,45 @@
+"""The page of one finding: whose it is, what to do, and why it was flagged."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.engine.round import Rounds
+from agent.model.declared import Declarations, Workflow
+from agent.store.store import Store, open_store
+from tests.web.test_site import NOW, RULES
+from tests.web.test_states import client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    opened.attach(NOW - timedelta(days=3))
+    yield opened
+    opened.close()
+
+
+def page(store: Store, declared: Declarations) -> str:
+    """The only finding's, two rounds after it was declared."""
+    rounds = Rounds(store, RULES, declared)
+    for minute in range(2):
+        rounds.run(NOW + timedelta(minutes=minute))
+    [found] = store.findings()
+    return client(store).get(f"/findings/{found.fingerprint}").text
+
+
+def rows(html: str) -> list[str]:
+    """What was looked at, one text a row."""
+    body = re.findall(r'<th scope="row">(.*?)</th>', html, re.DOTALL)
+    return [" ".join(re.sub("<.*?>", " ", row).split()) for row in body]
+
+
+@pytest.mark.parametrize(("owner", "says"), [("payments-core", "Owner payments-core"), (None, "Owner not declared")])
+def test_a_workflow_s_finding_names_its_owner_or_that_there_is_none(store: Store, owner: str | None, says: str) -> None:
+    flow = Workflow("order-to-cash", owner=owner, place="flows.yaml, line 1")
+    html = page(store, Declarations(workflows=(flow,), loaded=True))
+    assert f"<span>{says}</span>" in html
+    assert rows(html)[:2] == ["Owner missing", "On-call missing"]
