@@ -122,5 +122,6 @@ def _told(verdict: "Verdict") -> str:
     ]
     lines += [f"  guard: {guard.what}: {guard.saw}" for guard in verdict.guards]
     lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
+    lines += [f"  to do: {step}" for step in verdict.do]
     lines += [f"  to judge it: {hint}" for hint in verdict.learn]
     return "\n".join(lines)

@@ -184,10 +184,11 @@ def _about_rules(judged: Iterable[Judgement]) -> list[Judgement]:
     for one in judged:
         if one.verdict.reason is Reason.ERROR:
             raised.setdefault(one.rule.id, one)
-    return [
-        Judgement(one.rule, _itself(one.rule), dataclasses.replace(one.verdict, outcome=Outcome.FAILS, reason=None))
-        for one in raised.values()
-    ]
+    return [Judgement(one.rule, _itself(one.rule), _failing(one.verdict)) for one in raised.values()]
+
+
+def _failing(raised: Verdict) -> Verdict:
+    return dataclasses.replace(raised, outcome=Outcome.FAILS, reason=None, do=raised.learn)
 
 
 def _told(one: Judgement, old: Finding | None, *, attached: bool) -> Judged:

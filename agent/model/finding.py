@@ -73,6 +73,7 @@ class Finding:
     says: str
     claims: tuple[Claim, ...] = ()
     show: Mapping[str, Scalar] = field(default_factory=dict)
+    do: tuple[str, ...] = ()  #: what to do, in steps that name its subject
     since: datetime | None = None  #: first failing verdict of this stretch
     opened: datetime | None = None
     clear_since: datetime | None = None  #: first meeting verdict after it opened
@@ -188,6 +189,7 @@ def _failing(old: Finding | None, judged: Judged, now: datetime) -> tuple[Findin
         says=judged.verdict.says,
         claims=judged.verdict.claims,
         show=judged.verdict.show,
+        do=judged.verdict.do,
         owner=judged.owner,
         critical=judged.critical,
         judged=now,

@@ -211,6 +211,7 @@ class Verdict:
     severity: Severity | None = None  #: when it differs from the rule's own
     evidence: Evidence | None = None  #: likewise
     show: Mapping[str, Scalar] = field(default_factory=dict)  #: further numbers worth showing
+    do: tuple[str, ...] = ()  #: of a failing one: steps that name its subject, code in backticks
 
     @property
     def why_not(self) -> str:
@@ -234,11 +235,12 @@ def fails_when(
     severity: Severity | None = None,
     evidence: Evidence | None = None,
     show: Mapping[str, Scalar] | None = None,
+    do: tuple[str, ...] = (),
 ) -> Verdict:
     """Judge a conjunction of parts (DESIGN: only_if, needs, claims, unless).
 
     `harm` marks a rule that counts harm already done: its needs guard *meets*, not *fails*. `says` is the sentence of
-    a failing verdict, `meets` that of a cleared one.
+    a failing verdict and `do` its steps, `meets` the sentence of a cleared one.
     """
     only = tuple(part for part in parts if isinstance(part, OnlyIf))
     needs = tuple(part for part in parts if isinstance(part, Need))
@@ -270,7 +272,7 @@ def fails_when(
         return _blind(answer, (), starved, dark)
     if truth is False or any(guard.saw for guard in guards):
         return answer(Outcome.MEETS, meets or "Nothing of this was seen.")
-    return answer(Outcome.FAILS, says)
+    return answer(Outcome.FAILS, says, do=do)
 
 
 def _blind(

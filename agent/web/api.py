@@ -72,6 +72,7 @@ def finding(found: Finding, mark: str) -> FindingShape:
         "says": found.says,
         "claims": [_claim(claim) for claim in found.claims],
         "show": dict(found.show),
+        "do": list(found.do),
         "owner": found.owner,
         "known_at_attach": found.known_at_attach,
         "flapping": found.flapping,
@@ -94,6 +95,7 @@ def _verdict(verdict: Verdict) -> VerdictShape:
         "missing": list(verdict.missing),
         "learn": list(verdict.learn),
         "claims": [_claim(claim) for claim in verdict.claims],
+        "do": list(verdict.do),
     }
 
 

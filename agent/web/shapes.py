@@ -43,6 +43,7 @@ class FindingShape(TypedDict):
     says: str
     claims: list[ClaimShape]
     show: dict[str, int | float | str | bool | None]
+    do: list[str]
     owner: str | None
     known_at_attach: bool
     flapping: bool
@@ -60,6 +61,7 @@ class VerdictShape(TypedDict):
     missing: list[str]
     learn: list[str]
     claims: list[ClaimShape]
+    do: list[str]
 
 
 class RuledShape(VerdictShape):

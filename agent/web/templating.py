@@ -42,6 +42,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "prose": prose.render,
         "inline": prose.inline,
         "steps": prose.steps,
+        "told": prose.told,
         "helps": words.helps,
         "mean": mean,
         "flow": lambda view: flow(view, clock()),

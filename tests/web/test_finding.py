@@ -43,3 +43,12 @@ def test_a_workflow_s_finding_names_its_owner_or_that_there_is_none(store: Store
     html = page(store, Declarations(workflows=(flow,), loaded=True))
     assert f"<span>{says}</span>" in html
     assert rows(html)[:2] == ["Owner missing", "On-call missing"]
+
+
+def test_what_to_do_is_of_this_finding_and_a_name_in_it_is_no_link(store: Store) -> None:
+    flow = Workflow("[pay](https://evil.example)", place="flows.yaml, line 1")
+    html = page(store, Declarations(workflows=(flow,), loaded=True))
+    assert "Add <code>owner: TEAM</code> to the workflow <code>[pay](https://evil.example)</code>" in html
+    assert 'href="https://evil' not in html
+    [told] = client(store).get("/api/v1/findings").json()
+    assert told["do"][0].startswith("Add `owner: TEAM` to the workflow")

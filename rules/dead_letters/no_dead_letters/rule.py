@@ -6,6 +6,7 @@ from datetime import timedelta
 from agent.model.rule import SLOW, Stability, rule
 from agent.model.subjects import Deliveries
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Severity, Verdict, fails_when
+from rules.dead_letters.no_dead_letters.steps import steps
 
 NAME_ONLY = "name-only"
 
@@ -48,6 +49,7 @@ def no_dead_letters(deliveries: Deliveries, cfg: Config) -> Verdict:
         meets=f"{deliveries.group.name} has {found.topic.name} for dead letters." if found else "",
         severity=severity,
         evidence=evidence,
+        do=steps(deliveries),
         show={
             "errors": deliveries.errors,
             "deliveries": deliveries.processed,
