@@ -100,6 +100,7 @@ def verdict_of(text: str) -> Verdict:
         missing=tuple(row["missing"]),
         learn=tuple(row["learn"]),
         severity=Severity(row["severity"]) if row["severity"] else None,
+        weighed=row.get("weighed", ""),
         evidence=Evidence(row["evidence"]) if row["evidence"] else None,
         show=row["show"],
         do=tuple(row.get("do", ())),

@@ -64,6 +64,7 @@ def finding(found: Finding, mark: str) -> FindingShape:
         "rule": found.rule,
         "subject": found.subject.as_dict(),
         "severity": found.severity.value,
+        "severity_because": found.weighed,
         "evidence": found.evidence.value,
         "state": found.signal.value,
         "urgency": {"page": "act now", "fix": "fix", "tidy": "tidy"}[mark],

@@ -35,6 +35,7 @@ class FindingShape(TypedDict):
     rule: str
     subject: Subject
     severity: str
+    severity_because: str
     evidence: str
     state: str
     urgency: str

@@ -52,3 +52,20 @@ def test_what_to_do_is_of_this_finding_and_a_name_in_it_is_no_link(store: Store)
     assert 'href="https://evil' not in html
     [told] = client(store).get("/api/v1/findings").json()
     assert told["do"][0].startswith("Add `owner: TEAM` to the workflow")
+
+
+@pytest.mark.parametrize(
+    ("impact", "says"),
+    [
+        ("critical", 'high <span class="note">the rule is medium; the workflow is declared critical</span>'),
+        (None, "medium"),
+    ],
+)
+def test_a_severity_that_is_another_than_the_rule_s_is_told_with_its_reason(
+    store: Store, impact: str | None, says: str
+) -> None:
+    flow = Workflow("order-to-cash", failure_impact=impact, place="flows.yaml, line 1")
+    html = page(store, Declarations(workflows=(flow,), loaded=True))
+    assert f"<dt>Severity</dt><dd>{says}</dd>" in html
+    [told] = client(store).get("/api/v1/findings").json()
+    assert told["severity_because"] == ("the workflow is declared critical" if impact else "")

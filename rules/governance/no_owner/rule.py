@@ -56,6 +56,7 @@ def no_owner(workflow: Workflow, cfg: Config) -> Verdict:
         says=_says(card, gaps, uncovered, _age(workflow)),
         meets=f"{card.name} has an owner, an on-call and a runbook.",
         severity=Severity.HIGH if card.critical else Severity.MEDIUM,
+        weighed="the workflow is declared critical" if card.critical else "",
         do=steps(card, gaps, uncovered, workflow.teams or (), workflow.as_of.date()),
         show={"gaps": len(gaps), "not covered": ", ".join(uncovered), "place": card.place},
     )

@@ -133,6 +133,7 @@ def duplicate_effect(deliveries: Deliveries, cfg: Config) -> Verdict:
         says=_repeated(seen, cfg) if counted else _interrupted(seen),
         meets=f"{seen.group.name} repeated no side effect in {seen.identified:,} deliveries of {seen.topic.name}.",
         severity=Severity.CRITICAL if counted else Severity.HIGH,
+        weighed="" if counted else "the second write was not counted, but inferred from deliveries that were cut off",
         evidence=Evidence.OBSERVED if counted else Evidence.INFERRED,
         do=(*once_each(seen), _repair(seen)),
         show=_shown(seen),

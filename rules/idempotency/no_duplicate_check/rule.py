@@ -45,6 +45,7 @@ def no_duplicate_check(deliveries: Deliveries, cfg: Config) -> Verdict:
         says=_rewrites(deliveries) if came_twice else _would_rewrite(deliveries),
         meets=f"{deliveries.group.name} shows a check against duplicates of {deliveries.topic.name}.",
         severity=Severity.HIGH if came_twice else Severity.MEDIUM,
+        weighed="" if came_twice else "nothing came twice yet, so that no check is there is inferred",
         evidence=Evidence.EXPOSURE if came_twice else Evidence.INFERRED,
         do=_do(deliveries),
         show={

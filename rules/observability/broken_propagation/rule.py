@@ -103,6 +103,7 @@ def _dropped_inside(seam: Seam, cfg: Config) -> Verdict:
         f"lose the trace inside it.",
         meets=f"Traces pass through {seam.key.source.name} to {seam.key.target.name}.",
         severity=Severity.LOW,
+        weighed="where the trace is lost is inferred, for a timer inside would look the same",
         evidence=Evidence.INFERRED,
         do=steps.inside(seam),
         show={"detached": seam.detached, "sent": seam.count},
