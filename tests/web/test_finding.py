@@ -33,7 +33,7 @@ def page(store: Store, declared: Declarations) -> str:
 
 def rows(html: str) -> list[str]:
     """What was looked at, one text a row."""
-    body = re.findall(r'<th scope="row">(.*?)</th>', html, re.DOTALL)
+    body = re.findall(r'<th scope="row">(.*?)(?:<small.*?)?</th>', html, re.DOTALL)
     return [" ".join(re.sub("<.*?>", " ", row).split()) for row in body]
 
 
