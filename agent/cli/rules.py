@@ -12,8 +12,8 @@ from agent.cli.common import checked_settings, config_option, store_of, table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agent.engine.round import Judgement
     from agent.model.rule import Rule
-    from agent.model.verdict import Verdict
 
 
 def _plain(value: Any) -> Any:
@@ -100,7 +100,7 @@ def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
     store.close()
     for one in judged:
         if one.subject == wanted:
-            click.echo(_told(one.verdict))
+            click.echo(_told(one))
             return 0
     click.echo(
         f"{rule.id} judges nothing called {wanted}. `seamwatch rules` lists rules; the Rule page its subjects.",
@@ -109,18 +109,30 @@ def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
     return 3
 
 
-def _told(verdict: "Verdict") -> str:
-    lines = [f"{verdict.outcome.value}: {verdict.says}"]
+def _severity(one: "Judgement") -> list[str]:
+    from agent.engine.round import weighed
+    from agent.model.verdict import Outcome
+
+    if one.verdict.outcome is not Outcome.FAILS:
+        return []
+    severity, why = weighed(one)
+    return [f"  severity: {severity.value}{f' (the rule is {one.rule.severity.value}; {why})' if why else ''}"]
+
+
+def _told(one: "Judgement") -> str:
+    verdict = one.verdict
+    lines = [f"{verdict.outcome.value}: {verdict.says}", *_severity(one)]
     lines += [
         f"  {'✓' if need.met else '✗'} needs {need.need}: {need.saw} ({need.op} {need.limit})" for need in verdict.needs
     ]
     marks = {True: "✗", False: "✓", None: "?"}
     lines += [
-        f"  {marks[claim.truth]} {f'[{claim.path}] ' if claim.path else ''}{claim.claim}: {claim.saw}, "
+        f"  {marks[claim.truth]} {f'[{claim.way}] ' if claim.way else ''}{claim.claim}: {claim.saw}, "
         f"fails when {claim.fails}"
         for claim in verdict.claims
     ]
     lines += [f"  guard: {guard.what}: {guard.saw}" for guard in verdict.guards]
     lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
+    lines += [f"  to do: {step}" for step in verdict.do]
     lines += [f"  to judge it: {hint}" for hint in verdict.learn]
     return "\n".join(lines)

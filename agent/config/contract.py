@@ -12,7 +12,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema, with_config
 from agent.config.problem import either, nearest, quoted
 from agent.config.shape import FORBID, json_schema
 from agent.config.words import Amount, Cadence, Cron, Day, Flag, Text, text, wrong
-from agent.model.seam import COMPONENT_KINDS, SEAM_KINDS, UNKNOWN, Component, clean
+from agent.model.seam import COMPONENT_KINDS, MAX_NAME, SEAM_KINDS, UNKNOWN, Component, clean
 
 SCHEDULE = Component("schedule", UNKNOWN)  #: what triggers a job that nothing but the clock starts
 _RULE = re.compile(r"[A-Z]{2,5}-\d{2}")
@@ -52,9 +52,14 @@ def component(value: object) -> Component:
         wrong(f"is {quoted(name)}, only half a name", f"Write {wanted}.")
     if found.kind == "route" and len(found.name.split(" ")) < 3:  # owner, method, template
         wrong(f"is {quoted(name)}, only part of a route", 'Write "route:<service> <METHOD> <template>".')
-    if clean(found.name) != found.name:
-        wrong(f"is {quoted(name)}, with spaces around it, invisible characters or over 512", "Write the plain name.")
+    _plain(name, found.name, "Write the plain name.")
     return found
+
+
+def _plain(written: str, name: str, hint: str) -> None:
+    """Refuse a name that would not be kept as it is written."""
+    if clean(name) != name:
+        wrong(f"is {quoted(written)}, with spaces around it, invisible characters or over {MAX_NAME:,}", hint)
 
 
 def exact(value: object) -> Component:
@@ -100,8 +105,7 @@ def _zones() -> frozenset[str]:
 
 def _name(value: object) -> str:
     name = text(value)
-    if clean(name) != name:
-        wrong(f"is {quoted(name)}, with spaces around it, invisible characters or over 512", "Write a plain name.")
+    _plain(name, name, "Write a plain name.")
     return name
 
 

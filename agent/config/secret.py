@@ -93,6 +93,6 @@ class Sources:
             msg = f"is {reference}, and that file cannot be read ({getattr(wrong, 'strerror', None) or 'bad path'})"
             raise SecretError(msg) from None
         if not text or len(data) > MAX_BYTES:
-            msg = f"is {reference}, and that file is {'larger than 64 KiB' if text else 'empty'}"
+            msg = f"is {reference}, and that file is {f'larger than {MAX_BYTES >> 10:,} KiB' if text else 'empty'}"
             raise SecretError(msg)
         return Secret(text, reference)

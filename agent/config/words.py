@@ -114,7 +114,7 @@ def text(value: object) -> str:
     if isinstance(value, str) and value.strip() and len(value) <= MAX_TEXT:
         return value
     if isinstance(value, str):
-        wrong("is empty" if not value.strip() else "is longer than 4,096 characters", "Write a short text.")
+        wrong("is empty" if not value.strip() else f"is longer than {MAX_TEXT:,} characters", "Write a short text.")
     if isinstance(value, dict | list) or value is None:
         wrong(f"is {quoted(value)}, not a text", "Write a text.")
     wrong(f"is {quoted(value)}, not a text", f'Put it in quotes: "{quoted(value)}".')

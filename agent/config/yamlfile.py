@@ -95,7 +95,7 @@ def parse(data: bytes | str, file: str) -> Document | tuple[Problem, ...]:
 def _decoded(data: bytes | str, file: str) -> str | Problem:
     size = len(data) if isinstance(data, bytes) else len(data.encode(errors="replace"))
     if size > MAX_BYTES:
-        return Problem(file, 0, 0, "", "is larger than 1 MiB", "Split it into several files.")
+        return Problem(file, 0, 0, "", f"is larger than {MAX_BYTES >> 20:,} MiB", "Split it into several files.")
     if isinstance(data, str):
         text = data.removeprefix("\ufeff")
     else:

@@ -216,29 +216,49 @@ def _itself(rule: Rule) -> SubjectRef:
 
 def _about_rules(raised: Iterable[Judgement]) -> list[Judgement]:
     """A rule that raises is a finding about Seamwatch, one a rule."""
-    return [
-        Judgement(one.rule, _itself(one.rule), dataclasses.replace(one.verdict, outcome=Outcome.FAILS, reason=None))
-        for one in raised
-    ]
+    return [Judgement(one.rule, _itself(one.rule), _failing(one.verdict)) for one in raised]
+
+
+def _failing(raised: Verdict) -> Verdict:
+    return dataclasses.replace(raised, outcome=Outcome.FAILS, reason=None, do=raised.learn)
+
+
+def weighed(one: Judgement) -> tuple[Severity, str]:
+    """The severity of a failing verdict, and why it is another than its rule's; empty where it is the same."""
+    own = one.rule.severity
+    if one.subject == _itself(one.rule):
+        found, why = Severity.MEDIUM, "a rule that cannot judge is a trouble of Seamwatch, none of the estate"
+    elif one.verdict.severity is not None:
+        found, why = one.verdict.severity, one.verdict.weighed
+    else:
+        found, why = _stepped(one)
+    return found, "" if found is own else why
+
+
+def _stepped(one: Judgement) -> tuple[Severity, str]:
+    """One step down where it is inferred, one up on a critical workflow (RULES §0)."""
+    inferred = (one.verdict.evidence or one.rule.evidence) is Evidence.INFERRED
+    why = (
+        "one step up, for it serves a workflow declared critical"
+        if one.critical
+        else "one step down, for it is inferred"
+    )
+    return one.rule.severity.step(int(inferred) - int(one.critical)), why
 
 
 def _told(one: Judgement, old: Finding | None, *, attached: bool) -> Judged:
     rule, verdict = one.rule, one.verdict
-    evidence = verdict.evidence or rule.evidence
-    severity = verdict.severity
-    if severity is None:  # RULES §0: one step down where inferred, one up on a critical workflow
-        severity = rule.severity.step(int(evidence is Evidence.INFERRED) - int(one.critical))
-    if one.subject == _itself(rule):
-        severity = Severity.MEDIUM
+    severity, why = weighed(one)
     return Judged(
         fingerprint=old.fingerprint if old else fingerprint(rule.id, one.subject),
         rule=rule.id,
         subject=one.subject,
         severity=severity,
-        evidence=evidence,
+        evidence=verdict.evidence or rule.evidence,
         hold=rule.hold,
         verdict=verdict,
         owner=one.owner,
         critical=one.critical,
+        weighed=why,
         attached=attached,
     )

@@ -223,7 +223,10 @@ def workflows(estate: Estate) -> Iterable[s.Workflow]:
     for flow in declared.workflows:
         parts = {str(part) for seam in flow.seams for part in (seam.source, seam.target)}
         rules = {rule for subject, found in fired.items() for rule in found if _belongs(subject, parts)}
-        yield s.Workflow(declared=flow, teams=teams, fired=tuple(sorted(rules)), as_of=estate.as_of, workflows=(flow,))
+        fired_on_it = tuple(sorted(rules))
+        yield s.Workflow(
+            declared=flow, teams=teams, fired=fired_on_it, as_of=estate.as_of, owner=flow.owner, workflows=(flow,)
+        )
 
 
 def _belongs(subject: SubjectRef, parts: set[str]) -> bool:

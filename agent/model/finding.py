@@ -73,6 +73,8 @@ class Finding:
     says: str
     claims: tuple[Claim, ...] = ()
     show: Mapping[str, Scalar] = field(default_factory=dict)
+    do: tuple[str, ...] = ()  #: what to do, in steps that name its subject
+    weighed: str = ""  #: why its severity is another than its rule's
     since: datetime | None = None  #: first failing verdict of this stretch
     opened: datetime | None = None
     clear_since: datetime | None = None  #: first meeting verdict after it opened
@@ -125,6 +127,7 @@ class Judged:
     verdict: Verdict
     owner: str | None = None
     critical: bool = False
+    weighed: str = ""  #: why its severity is another than the rule's
     attached: bool = False  #: within the first 24 h of the agent on this subject's source
 
 
@@ -188,6 +191,8 @@ def _failing(old: Finding | None, judged: Judged, now: datetime) -> tuple[Findin
         says=judged.verdict.says,
         claims=judged.verdict.claims,
         show=judged.verdict.show,
+        do=judged.verdict.do,
+        weighed=judged.weighed,
         owner=judged.owner,
         critical=judged.critical,
         judged=now,

@@ -5,7 +5,7 @@ that only tell a direction, are theirs. What no reader sees, or sees elsewhere t
 """
 
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from agent.model.finding import Disposition, Said
 
@@ -75,11 +75,15 @@ def _hidden(name: str, text: str, allowed: str) -> str:
 
 
 def _end(text: str) -> datetime | None:
-    """The moment that a text names, UTC where it names no zone; of a day its last second."""
-    try:
-        found = datetime.fromisoformat(text if len(text) <= MAX_UNTIL else "")
-    except ValueError:
-        return None
-    if len(text) == len("2027-01-31"):
-        found = found.replace(hour=23, minute=59, second=59)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    """The moment that a text names, UTC where it names no zone; of a day, however it is written, its last second."""
+    for read in (_day, datetime.fromisoformat):
+        try:
+            found = read(text if len(text) <= MAX_UNTIL else "")
+        except ValueError:
+            continue
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
+
+
+def _day(text: str) -> datetime:
+    return datetime.combine(date.fromisoformat(text), time(23, 59, 59))

@@ -30,7 +30,7 @@ COMPONENT_KINDS = (
 SEAM_KINDS = ("publishes", "consumes", "calls", "reads", "writes", "triggers")
 
 _PARADIGM = {"publishes": "event", "consumes": "event", "calls": "api", "triggers": "batch"}
-_MAX_NAME = 512
+MAX_NAME = 512  #: characters; what is longer is cut
 _SERVED = re.compile(r"(.+?) [A-Z_-]+ ")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
@@ -118,7 +118,7 @@ def fingerprint(rule_id: str, subject: SubjectRef) -> str:
 
 def clean(name: str) -> str:
     """A name fit for a key: control and bidirectional characters out, at most 512 characters."""
-    return _CONTROL.sub("", name).strip()[:_MAX_NAME] or UNKNOWN
+    return _CONTROL.sub("", name).strip()[:MAX_NAME] or UNKNOWN
 
 
 def service(name: str) -> Component:

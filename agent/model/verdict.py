@@ -98,6 +98,11 @@ class Claim:
         return _compare(self.saw, self.op, self.limit)
 
     @property
+    def way(self) -> str:
+        """The alternative it belongs to, where its own words do not name it already."""
+        return "" if self.path == self.claim else self.path
+
+    @property
     def fails(self) -> str:
         """The condition in words, such as `>= 1,000`."""
         limit = f"{self.limit:,}" if isinstance(self.limit, int) and not isinstance(self.limit, bool) else self.limit
@@ -204,8 +209,10 @@ class Verdict:
     missing: tuple[str, ...] = ()  #: what was not seen
     learn: tuple[str, ...] = ()  #: how to supply it
     severity: Severity | None = None  #: when it differs from the rule's own
+    weighed: str = ""  #: why it differs
     evidence: Evidence | None = None  #: likewise
     show: Mapping[str, Scalar] = field(default_factory=dict)  #: further numbers worth showing
+    do: tuple[str, ...] = ()  #: of a failing one: steps that name its subject, code in backticks
 
     @property
     def why_not(self) -> str:
@@ -227,13 +234,16 @@ def fails_when(
     meets: str = "",
     harm: bool = False,
     severity: Severity | None = None,
+    weighed: str = "",
     evidence: Evidence | None = None,
     show: Mapping[str, Scalar] | None = None,
+    do: tuple[str, ...] = (),
 ) -> Verdict:
     """Judge a conjunction of parts (DESIGN: only_if, needs, claims, unless).
 
     `harm` marks a rule that counts harm already done: its needs guard *meets*, not *fails*. `says` is the sentence of
-    a failing verdict, `meets` that of a cleared one.
+    a failing verdict, `do` its steps and `weighed` why its severity is another than the rule's; `meets` is the sentence
+    of a cleared one.
     """
     only = tuple(part for part in parts if isinstance(part, OnlyIf))
     needs = tuple(part for part in parts if isinstance(part, Need))
@@ -265,7 +275,7 @@ def fails_when(
         return _blind(answer, (), starved, dark)
     if truth is False or any(guard.saw for guard in guards):
         return answer(Outcome.MEETS, meets or "Nothing of this was seen.")
-    return answer(Outcome.FAILS, says)
+    return answer(Outcome.FAILS, says, do=do, weighed=weighed)
 
 
 def _blind(

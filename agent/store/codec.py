@@ -76,6 +76,7 @@ def finding_of(text: str) -> Finding:
             "evidence": Evidence(row["evidence"]),
             "signal": Signal(row["signal"]),
             "claims": _claims(row["claims"]),
+            "do": tuple(row.get("do", ())),
             "openings": tuple(datetime.fromisoformat(at) for at in row["openings"]),
             "stale_from": Signal(stale_from) if stale_from else None,
             "said": Said(
@@ -99,8 +100,10 @@ def verdict_of(text: str) -> Verdict:
         missing=tuple(row["missing"]),
         learn=tuple(row["learn"]),
         severity=Severity(row["severity"]) if row["severity"] else None,
+        weighed=row.get("weighed", ""),
         evidence=Evidence(row["evidence"]) if row["evidence"] else None,
         show=row["show"],
+        do=tuple(row.get("do", ())),
     )
 
 

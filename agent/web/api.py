@@ -64,6 +64,7 @@ def finding(found: Finding, mark: str) -> FindingShape:
         "rule": found.rule,
         "subject": found.subject.as_dict(),
         "severity": found.severity.value,
+        "severity_because": found.weighed,
         "evidence": found.evidence.value,
         "state": found.signal.value,
         "urgency": {"page": "act now", "fix": "fix", "tidy": "tidy"}[mark],
@@ -72,6 +73,7 @@ def finding(found: Finding, mark: str) -> FindingShape:
         "says": found.says,
         "claims": [_claim(claim) for claim in found.claims],
         "show": dict(found.show),
+        "do": list(found.do),
         "owner": found.owner,
         "known_at_attach": found.known_at_attach,
         "flapping": found.flapping,
@@ -94,6 +96,7 @@ def _verdict(verdict: Verdict) -> VerdictShape:
         "missing": list(verdict.missing),
         "learn": list(verdict.learn),
         "claims": [_claim(claim) for claim in verdict.claims],
+        "do": list(verdict.do),
     }
 
 

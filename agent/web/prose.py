@@ -1,6 +1,7 @@
 """A rule's README as safe HTML: headings, paragraphs, lists, code. Everything is escaped; no raw HTML passes."""
 
 import re
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
@@ -33,6 +34,16 @@ def steps(text: str) -> Markup:
     items = [inline(" ".join(step.split())) for step in found[1:]]
     inner = Markup("").join(Markup("<li><div>{}</div></li>").format(step) for step in items)
     return Markup('<ol class="steps">{}</ol>').format(inner)
+
+
+def told(steps: Sequence[str]) -> Markup:
+    """A finding's own steps. They hold names that senders made up: backticks are code, and nothing else is ours."""
+    items = [Markup("<li><div>{}</div></li>").format(_coded(step)) for step in steps]
+    return Markup('<ol class="steps">{}</ol>').format(Markup("").join(items))
+
+
+def _coded(text: str) -> Markup:
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped; only <code> was added
 
 
 def _block(block: str) -> Markup:

@@ -35,6 +35,7 @@ class FindingShape(TypedDict):
     rule: str
     subject: Subject
     severity: str
+    severity_because: str
     evidence: str
     state: str
     urgency: str
@@ -43,6 +44,7 @@ class FindingShape(TypedDict):
     says: str
     claims: list[ClaimShape]
     show: dict[str, int | float | str | bool | None]
+    do: list[str]
     owner: str | None
     known_at_attach: bool
     flapping: bool
@@ -60,6 +62,7 @@ class VerdictShape(TypedDict):
     missing: list[str]
     learn: list[str]
     claims: list[ClaimShape]
+    do: list[str]
 
 
 class RuledShape(VerdictShape):

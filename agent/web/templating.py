@@ -30,7 +30,6 @@ def environment(clock: Callable[[], datetime]) -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "aside": words.aside,
         "kept": words.kept,
-        "owner": words.owner,
         "holds": words.holds,
         "ago": lambda at: words.ago(at, clock()),
         "clock": lambda at: words.clock(at, at),
@@ -43,6 +42,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "prose": prose.render,
         "inline": prose.inline,
         "steps": prose.steps,
+        "told": prose.told,
         "helps": words.helps,
         "mean": mean,
         "flow": lambda view: flow(view, clock()),

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from agent.model.facts import Column, Exemplar, ExemplarKind
-from agent.model.finding import Finding, Said
+from agent.model.finding import Said
 from agent.model.seam import Component, SeamKey, SubjectRef
 from agent.model.verdict import Claim
 
@@ -123,14 +123,6 @@ def kept(one: Exemplar) -> str:
     """What is known of a span that was kept."""
     took = slowness(one)
     return milliseconds(took) if took is not None else one.note or "no detail is kept"
-
-
-def owner(found: Finding) -> str:
-    """Who answers for what a finding is about; empty where nobody is declared to."""
-    if found.owner:
-        return found.owner
-    declared = any(claim.claim == "owner missing" and claim.truth is False for claim in found.claims)
-    return "declared in its file" if declared else ""
 
 
 def holds(claim: Claim) -> str:

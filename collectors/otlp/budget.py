@@ -1,6 +1,5 @@
-"""Shares of time: how much of it what senders make up may take, and what had to be left out for that."""
+"""What new statements may cost: time where senders wait for each other, work where nobody does."""
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,41 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
-class SpentError(Exception):
-    """What is being read has had its share of the time; what raises is not remembered: a later look reads it."""
+class _Counts(threading.local):
+    """Of one thread."""
+
+    uncounted = 0.0  #: CPU-seconds that nobody pays for
+    characters = 0  #: that the parser was given
 
 
-class Budget:
-    """At most a quarter of the time goes into new statements, however many a sender makes up."""
-
-    def __init__(self, share: float = 0.25, most: float = 0.5, clock: Callable[[], float] = time.monotonic) -> None:
-        """Give back `share` of the time that passes, in seconds by the clock, and save up to `most` seconds."""
-        self._share, self._most, self.clock = share, most, clock
-        self._left, self._at = most, clock()
-
-    def left(self) -> float:
-        """The part of what can be saved up that is left, 1 for all of it; 0 or less where nothing is."""
-        now = self.clock()
-        self._left, self._at = min(self._most, self._left + self._share * (now - self._at)), now
-        return self._left / self._most if math.isfinite(self._most) else 1.0
-
-    def take(self) -> None:
-        """Raise SpentError where nothing is left."""
-        if self.left() <= 0:
-            raise SpentError
-
-    def spend(self, seconds: float) -> None:
-        """Time that the reading took; no more is owed than can be saved up."""
-        self.left()
-        self._left = max(-self._most, self._left - seconds)
-
-
-_UNCOUNTED = threading.local()
+_COUNTS = _Counts()
 
 
 def cpu_seconds() -> float:
     """CPU-seconds of this thread so far, but for what was not counted."""
-    return time.thread_time() - getattr(_UNCOUNTED, "seconds", 0.0)
+    return time.thread_time() - _COUNTS.uncounted
+
+
+def characters() -> float:
+    """Characters that the parser was given in this thread so far: its work, whatever the machine's speed."""
+    return _COUNTS.characters
+
+
+def parsing(text: str) -> None:
+    """Count a text that the parser is given."""
+    _COUNTS.characters += len(text)
 
 
 @contextmanager
@@ -52,32 +39,75 @@ def uncounted() -> Iterator[None]:
     try:
         yield
     finally:
-        _UNCOUNTED.seconds = getattr(_UNCOUNTED, "seconds", 0.0) + time.thread_time() - started
+        _COUNTS.uncounted += time.thread_time() - started
 
 
-def endless() -> Budget:
-    """A budget that lasts: for who waits for the result, and nobody else does."""
-    return Budget(most=math.inf)
+class Budget:
+    """What reading new statements may cost in the long run and at once, however many a sender makes up."""
+
+    def __init__(
+        self,
+        share: float,
+        most: float,
+        clock: Callable[[], float] = time.monotonic,
+        cost: Callable[[], float] = cpu_seconds,
+    ) -> None:
+        """Give back `share` of what the clock goes on, save up to `most`; `cost` is what this thread took so far."""
+        self._share, self._most, self.clock, self.cost = share, most, clock, cost
+        self._left, self._at = most, clock()
+
+    def left(self) -> float:
+        """The part of what can be saved up that is left, 1 for all of it; 0 or less where nothing is."""
+        now = self.clock()
+        self._left, self._at = min(self._most, self._left + self._share * (now - self._at)), now
+        return self._left / self._most
+
+    def spend(self, cost: float) -> None:
+        """What the reading took; no more is owed than can be saved up."""
+        self.left()
+        self._left = max(-self._most, self._left - cost)
+
+    def came(self, size: int) -> None:
+        """So many bytes are decoded next. Time goes on without that."""
+
+
+class _Work(Budget):
+    """A budget in characters that the parser is given, by the bytes that come: the same files give the same facts."""
+
+    def __init__(self, share: float, most: float) -> None:
+        self._mebibytes = 0.0
+        super().__init__(share, most, lambda: self._mebibytes, characters)
+
+    def came(self, size: int) -> None:
+        self._mebibytes += size / (1 << 20)
+
+
+_MOST_WORK = 4 << 20  #: characters; the parser takes some milliseconds for a thousand
+
+
+def worked() -> Budget:
+    """For who waits for the result, and nobody else does: 4 Mi characters at once (some 20 s), and 1 for 16 bytes."""
+    return _Work(share=1 << 16, most=_MOST_WORK)
 
 
 def shared() -> Budget:
-    """A budget for where senders wait for each other: at most a fifth of a second at once, two fifths of the time."""
-    return Budget(share=0.4, most=0.2)
+    """For where senders wait for each other: at most a fifth of a second at once, and a quarter of the time."""
+    return Budget(share=0.25, most=0.2)
 
 
 @dataclass(slots=True)
 class Look:
-    """One look at a span that is the first of its kind: the time there is for it, and what was left out."""
+    """One look at a span that is the first of its kind: what it may cost, and what was left out."""
 
-    budget: Budget = field(default_factory=endless)
+    budget: Budget = field(default_factory=worked)
     whole: bool = True  #: nothing of its statement was left out
     lasting: bool = True  #: a later look would find no more
 
     @contextmanager
-    def timed(self) -> Iterator[None]:
-        """What happens within is paid from the budget, in CPU-seconds of this thread."""
-        started = cpu_seconds()
+    def paid(self) -> Iterator[None]:
+        """What happens within is paid from the budget."""
+        started = self.budget.cost()
         try:
             yield
         finally:
-            self.budget.spend(cpu_seconds() - started)
+            self.budget.spend(self.budget.cost() - started)

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from agent.model.columns import Role, Shape, SpanColumns
 from collectors.otlp import conventions as c
 from collectors.otlp import json, outcomes
-from collectors.otlp.budget import Budget, Look, endless
+from collectors.otlp.budget import Budget, Look, worked
 from collectors.otlp.keys import Keys, shortened
 from collectors.otlp.parts import too_many, too_many_made
 from collectors.otlp.plans import Key, Plan, key_of
@@ -105,7 +105,7 @@ class Decoder:
     def __init__(
         self, names: c.Names | None = None, book: ShapeBook | None = None, budget: Budget | None = None
     ) -> None:
-        """Start knowing nothing; `budget` is the time for new statements, where others wait meanwhile."""
+        """Start knowing nothing; `budget` is what new statements may cost; none is for who waits alone."""
         self.shapes = ShapeBook() if book is None else book
         self._names = names or c.Names()
         self._values: _Interned[Value] = _Interned(lambda value: value)
@@ -115,17 +115,19 @@ class Decoder:
         self._plans: dict[Key, Plan] = {}
         self._planned = itertools.count(1)
         self._keys = Keys(self._senders)
-        self._budget = budget or endless()
+        self._budget = budget or worked()
         self._learning = Lock()  #: of instances
         self._instances: dict[str, int] = {"": 0}
         self._resources: dict[bytes, tuple[tuple[str, str, str], int]] = {}
 
     def decode(self, body: bytes) -> SpanColumns:
         """The spans of one serialised ExportTraceServiceRequest; raise MalformedError where it is none, or too much."""
+        self._budget.came(len(body))
         return self._columns(_parsed(body), {})
 
     def decode_json(self, body: bytes) -> SpanColumns:
         """The same of a request in OTLP/JSON; raise JsonError where it is none, or holds too much."""
+        self._budget.came(len(body))
         return self._columns(*json.parse(body))
 
     def _columns(self, request: Any, refused: Mapping[str, int]) -> SpanColumns:

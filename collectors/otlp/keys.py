@@ -12,7 +12,7 @@ _MAX_KEYS = 16_384  #: a sender
 _MAX_BYTES = 64 << 20  #: of all keys of all senders
 _ENTRY = 150  #: bytes of a key beside what it holds
 _LONG = 4_096  #: bytes of values; longer keys are digests
-_AGAIN_SECONDS = 1.0
+_AGAIN = 1.0  #: by the budget's clock
 
 Numbers = dict[Any, int]
 
@@ -42,9 +42,9 @@ class Keys:
             self._hasty.append((shapes, key))
 
     def look_again(self, clock: Callable[[], float]) -> None:
-        """Forget what was read in haste, a second later; `clock` tells seconds."""
+        """Forget what was read in haste, a step of the clock later: a second, or a mebibyte of input."""
         now = clock()
-        if self._hasty and now - self._since < _AGAIN_SECONDS:
+        if self._hasty and now - self._since < _AGAIN:
             return
         hasty, self._hasty, self._since = self._hasty, [], now
         for shapes, key in hasty:

@@ -19,7 +19,7 @@ def shape_of(seen: c.Seen, names: c.Names) -> Shape:
     if seen.family == "messaging":
         return message_shape(seen, names)
     if seen.family == "db":
-        with seen.look.timed():
+        with seen.look.paid():
             return table_shape(seen, names)
     if seen.family in ("http", "rpc", "peer"):
         return _serve(seen) if seen.kind == c.SPAN_SERVER else _call(seen)

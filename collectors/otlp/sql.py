@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from collectors.otlp.budget import Budget, SpentError, cpu_seconds, uncounted
+from collectors.otlp.budget import parsing, uncounted
 from collectors.otlp.databases import System, system_of
 from collectors.otlp.literals import normalise
 from collectors.otlp.memo import Memo, digest
@@ -66,45 +66,32 @@ class Reading:
 
     found: tuple[Access, ...]
     whole: bool = True  #: it names no more tables than are kept
-    lasting: bool = True  #: there was time to read it as well as can be
+    lasting: bool = True  #: it was read as well as can be
 
 
-def accesses(text: str, system: str) -> tuple[Access, ...]:
-    """Tables that a statement reads and writes; nothing for DDL, SET, connect, or what cannot be read."""
-    return read(text, system).found
-
-
-def read(text: str, system: str, *, quick: bool = False) -> Reading:
-    """The same, at most 64 of them, with how far it is to be trusted; `quick` is by its words, and by no parser."""
+def read(text: str, system: str) -> Reading:
+    """Tables that a statement reads and writes, at most 64; none for DDL, SET, connect, or what cannot be read."""
     bare = normalise(text, system)
-    try:
-        return _cut(_known(bare, system, quick=quick))
-    except SpentError:
-        return _cut(_joined(bare, system_of(system), simple=True), lasting=False)
+    key = digest(system, bare)
+    found = _MEMO.get(key)
+    if found is None:
+        found = _joined(bare, system_of(system), simple=len(bare) > _MAX_PARSED or _too_deep(bare))
+        _MEMO.keep(key, found, 250 + sum(250 + len(access.table) for access in found))
+    return _cut(found)
+
+
+def read_in_haste(text: str, system: str) -> Reading:
+    """The same, by its words and by no parser, where nothing is known of it."""
+    bare = normalise(text, system)
+    known = _MEMO.get(digest(system, bare))
+    return _cut(known) if known is not None else _cut(_joined(bare, system_of(system), simple=True), lasting=False)
 
 
 def _cut(found: tuple[Access, ...], *, lasting: bool = True) -> Reading:
     return Reading(found[:_MAX_TABLES], len(found) <= _MAX_TABLES, lasting)
 
 
-BUDGET = Budget()
 _MEMO: Memo[tuple[Access, ...]] = Memo(4 << 20)  #: characters of names, and as much as 250 an entry or a table
-
-
-def _known(text: str, system: str, *, quick: bool) -> tuple[Access, ...]:
-    """What a normalised text says, from memory or read; raise SpentError where there is no time for that."""
-    key = digest(system, text)
-    found = _MEMO.get(key)
-    if found is not None:
-        return found
-    if quick:
-        raise SpentError
-    BUDGET.take()
-    started = cpu_seconds()
-    found = _joined(text, system_of(system), simple=len(text) > _MAX_PARSED or _too_deep(text))
-    BUDGET.spend(cpu_seconds() - started)
-    _MEMO.keep(key, found, 250 + sum(250 + len(access.table) for access in found))
-    return found
 
 
 def _joined(text: str, known: System, *, simple: bool) -> tuple[Access, ...]:
@@ -160,6 +147,7 @@ def _loaded(dialect: str) -> None:
 
 
 def _parsed(statement: str, system: System) -> tuple[Access, ...]:
+    parsing(statement)
     _loaded(system.dialect)
     import sqlglot
     from sqlglot import exp

@@ -9,7 +9,7 @@ from agent.model.columns import Instrument, Role, Shape
 from collectors.otlp import conventions as c
 from collectors.otlp.budget import Look
 from collectors.otlp.databases import System, system_of
-from collectors.otlp.sql import read
+from collectors.otlp.sql import read, read_in_haste
 
 
 def table_shape(seen: c.Seen, names: c.Names) -> Shape:
@@ -71,12 +71,12 @@ _IN_HASTE = 0.5  #: where less than this part of the budget is left, new stateme
 
 
 def _told(look: Look, statement: str, system: System) -> list[tuple[str, str, bool]]:
-    """What a statement tells; nothing where there is no time for it. The look says what was left out."""
+    """What a statement tells; nothing where nothing is left for it. The look says what was left out."""
     left = look.budget.left()
     if left <= 0:
         look.whole = look.lasting = False
         return []
-    told = read(statement, system.name, quick=left < _IN_HASTE)
+    told = (read_in_haste if left < _IN_HASTE else read)(statement, system.name)
     look.whole, look.lasting = told.whole, told.lasting
     return [(access.table, access.verb, access.guarded) for access in told.found]
 

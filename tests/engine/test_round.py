@@ -16,7 +16,7 @@ from agent.model.declared import Declarations, Workflow
 from agent.model.facts import Setting, Sighting
 from agent.model.finding import Change, Finding
 from agent.model.subjects import Workflow as WorkflowSubject
-from agent.model.verdict import Outcome, Reason, Verdict
+from agent.model.verdict import Evidence, Outcome, Reason, Severity, Verdict
 from agent.store.store import Store, open_store
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -97,3 +97,34 @@ def test_thresholds_are_checked_by_name_and_kind() -> None:
         configured(IDM, {"leest": 10})
     with pytest.raises(ValueError, match=r"IDM-01\.least is 'x'; it takes int"):
         configured(IDM, {"least": "x"})
+
+
+@pytest.mark.parametrize("owner", ["payments-core", None])
+def test_a_finding_about_a_workflow_has_the_owner_of_its_file(kept: Store, owner: str | None) -> None:
+    declared = Declarations(workflows=(Workflow("w", owner=owner, place="f:1"),), loaded=True)
+    rounds = Rounds(kept, [GOV], declared)
+    for minute in range(2):
+        rounds.run(NOON + timedelta(minutes=minute))
+    [found] = kept.findings()
+    assert found.owner == owner
+
+
+@pytest.mark.parametrize(
+    ("evidence", "impact", "severity", "why"),
+    [
+        (Evidence.DECLARED, None, Severity.MEDIUM, ""),
+        (Evidence.DECLARED, "critical", Severity.HIGH, "one step up, for it serves a workflow declared critical"),
+        (Evidence.INFERRED, None, Severity.LOW, "one step down, for it is inferred"),
+        (Evidence.INFERRED, "critical", Severity.MEDIUM, ""),
+    ],
+)
+def test_a_severity_that_the_round_steps_says_by_what(
+    kept: Store, evidence: Evidence, impact: str | None, severity: Severity, why: str
+) -> None:
+    def plain(_subject: WorkflowSubject, _cfg: object) -> Verdict:
+        return Verdict(Outcome.FAILS, "It fails.", evidence=evidence)
+
+    declared = Declarations(workflows=(Workflow("w", failure_impact=impact, place="f:1"),), loaded=True)
+    Rounds(kept, [replace(GOV, judge=plain)], declared).run(NOON)
+    [found] = kept.findings()
+    assert (found.severity, found.weighed) == (severity, why)

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
 from agent.model.finding import FLAP_WINDOW, Change, Disposition, Finding, Judged, Said, Signal, close, step
@@ -126,3 +127,11 @@ def test_the_fingerprint_is_the_contract_s() -> None:
     lines = "IDM-01\ngroup:c/g\ntopic=c/t"
 
     assert fingerprint("IDM-01", REF) == hashlib.sha256(lines.encode()).hexdigest()[:20]
+
+
+def test_a_finding_that_was_kept_before_steps_were_is_read_without_any() -> None:
+    new, _ = step(None, judged(FAILS), NOON)
+    assert new is not None
+    row = orjson.loads(dumps(new))
+    del row["do"]
+    assert finding_of(orjson.dumps(row).decode()).do == ()

@@ -76,6 +76,29 @@ def test_a_reason_may_have_several_lines(lines: str) -> None:
     assert (said and said.reason, wrong) == ("one\ntwo\n\n\t- three", "")
 
 
+@pytest.mark.parametrize(
+    ("until", "hour", "second"),
+    [
+        ("2026-12-01", 23, 59),
+        ("20261201", 23, 59),
+        ("2026-W49-2", 23, 59),
+        ("2026W492", 23, 59),
+        ("2026-12-01T00", 0, 0),
+        ("20261201T12", 12, 0),
+        ("2026-12-01T12:00:05Z", 12, 5),
+        ("2026-12-01T14:00:05+02:00", 12, 5),
+    ],
+)
+def test_a_day_ends_with_its_last_second_however_it_is_written_and_a_time_stays(
+    until: str, hour: int, second: int
+) -> None:
+    said, _ = check("silence", "", "r", until, NOW)
+    assert said is not None
+    assert said.until is not None
+    end = said.until.astimezone(UTC)
+    assert (end.day, end.hour, end.second) == (1, hour, second)
+
+
 def test_what_is_whole_is_taken() -> None:
     end = datetime(2026, 12, 1, 23, 59, 59, tzinfo=UTC)
     at_noon = datetime(2026, 12, 1, 12, tzinfo=UTC)

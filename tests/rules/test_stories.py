@@ -54,6 +54,13 @@ def test_what_is_said_reads_well_alone(story: stories.Story) -> None:
     assert not re.search(rf"\b({'|'.join(COMPONENT_KINDS)}):\S", verdict.says)
 
 
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: f"{story.rule.id}-{story.name}")
+def test_a_severity_that_is_not_the_rule_s_says_why_and_no_other_does(story: stories.Story) -> None:
+    verdict = story.judge()
+    another = story.outcome is Outcome.FAILS and verdict.severity not in (None, story.rule.severity)
+    assert bool(verdict.weighed) == another
+
+
 @each_rule
 def test_a_rule_has_a_failing_a_meeting_and_a_blind_story(rule: Rule) -> None:
     told = {story.outcome for story in STORIES if story.rule is rule}

@@ -1,6 +1,5 @@
 """What the pages say: numbers, conditions, how near, why not, and which witness saw it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -203,16 +202,11 @@ def test_a_list_of_what_to_do_is_steps_and_a_text_stays_a_text() -> None:
     assert "<script>" not in prose.steps("1. <script>\n2. *<b>*")
 
 
-def test_an_owner_that_a_rule_has_seen_is_not_told_as_missing() -> None:
-    def of(claim: Claim, owner: str | None = None) -> Finding:
-        return replace(finding(Signal.OPEN).finding, owner=owner, claims=(claim,))
-
-    there, missing = Claim("owner missing", False, "==", True), Claim("owner missing", True, "==", True)
-    assert words.owner(of(there)) == "declared in its file"
-    assert words.owner(of(missing)) == words.owner(of(Claim("owner missing", None, "==", True))) == ""
-    assert words.owner(of(there, "care")) == "care"
+def test_a_claim_says_whether_it_is_so_and_not_twice_what_it_is() -> None:
     told = [words.holds(Claim("owner missing", saw, "==", True)) for saw in (True, False, None)]
     assert told == ["holds", "does not hold", "not seen"]
+    assert Claim("owner missing", True, "==", True, path="owner missing").way == ""
+    assert Claim("lag", 9, ">", 1, path="fast").way == "fast"
 
 
 def test_what_was_slow_is_listed_from_the_slowest_after_what_went_wrong() -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
+from rules.backlog.rising_lag.steps import steps
 from rules.backlog.rising_lag.windows import Fast, Slow, fast_window, slow_window
 
 
@@ -58,6 +59,7 @@ def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
         says=_says(backlog, fast, slow),
         meets=f"{backlog.group.name} keeps up with {backlog.topic.name}.",
         show=_shown(backlog, fast, slow),
+        do=steps(backlog, fast, slow),
     )
 
 

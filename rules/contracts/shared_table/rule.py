@@ -1,6 +1,7 @@
 """SCH-04: one table, several owners."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from agent.model.facts import ExemplarKind
 from agent.model.rule import HARM, Stability, rule
 from agent.model.subjects import Table, TableUser
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Severity, Verdict, fails_when
+from rules.contracts.shared_table import steps
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def shared_table(table: Table, cfg: Config) -> Verdict:
         if len(owners) == 1
         else f"{table.table.name} is written by no one seen and read by {len(foreign)} users of others.",
         evidence=_evidence(table, writers, readers, cfg),
+        do=_do(table, writers, foreign, holders, shared=shared),
         show={
             "writers": ", ".join(_name(user) for user in table.writers),
             "readers": ", ".join(_name(user) for user in table.readers),
@@ -80,6 +83,14 @@ def _counts(user: TableUser, cfg: Config) -> bool:
 
 def _owner(user: TableUser) -> str:
     return user.owner or str(user.component)
+
+
+def _do(
+    table: Table, writers: list[TableUser], foreign: list[str], holders: set[str], *, shared: bool
+) -> tuple[str, ...]:
+    if shared:
+        return steps.written(table, writers, {user.component: _owner(user) for user in writers})
+    return steps.read(table, _bare(foreign), _bare(sorted(holders)))
 
 
 def _evidence(table: Table, writers: list[TableUser], readers: list[TableUser], cfg: Config) -> Evidence:
@@ -117,7 +128,11 @@ def _few(names: list[str]) -> list[str]:
     return [*names[:_NAMED], f"{left} more"] if left > 1 else names
 
 
+def _bare(names: Iterable[str]) -> list[str]:
+    """Components by their names, and owners as they are."""
+    return [name.partition(":")[2] or name for name in names]
+
+
 def _read(table: Table, foreign: list[str], holders: set[str]) -> str:
-    names = ", ".join(_few([name.partition(":")[2] for name in foreign]))
-    owner = ", ".join(sorted(holder.partition(":")[2] or holder for holder in holders))
+    names, owner = ", ".join(_few(_bare(foreign))), ", ".join(sorted(_bare(holders)))
     return f"{table.table.name} of {owner} is read by {len(foreign)} users of other owners: {names}."

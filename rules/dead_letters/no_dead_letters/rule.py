@@ -6,6 +6,7 @@ from datetime import timedelta
 from agent.model.rule import SLOW, Stability, rule
 from agent.model.subjects import Deliveries
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Severity, Verdict, fails_when
+from rules.dead_letters.no_dead_letters.steps import steps
 
 NAME_ONLY = "name-only"
 
@@ -47,7 +48,9 @@ def no_dead_letters(deliveries: Deliveries, cfg: Config) -> Verdict:
         says=_says(deliveries, cfg),
         meets=f"{deliveries.group.name} has {found.topic.name} for dead letters." if found else "",
         severity=severity,
+        weighed=_because(deliveries, cfg),
         evidence=evidence,
+        do=steps(deliveries),
         show={
             "errors": deliveries.errors,
             "deliveries": deliveries.processed,
@@ -67,6 +70,13 @@ def _weight(seen: Deliveries, cfg: Config) -> tuple[Severity, Evidence]:
         # A topic alike in name may be its dead letters after all, so the absence is a guess: one step weaker.
         return severity.step(1), Evidence.INFERRED
     return severity, Evidence.OBSERVED if failing else Evidence.EXPOSURE
+
+
+def _because(seen: Deliveries, cfg: Config) -> str:
+    """What made it weaker than the rule."""
+    calm = "" if seen.errors >= cfg.errors or seen.critical else "no delivery has failed yet"
+    alike = "a topic named alike may take its dead letters" if seen.dead_letters is not None else ""
+    return ", and ".join(why for why in (calm, alike) if why)
 
 
 def _says(seen: Deliveries, cfg: Config) -> str:

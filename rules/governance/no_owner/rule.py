@@ -7,6 +7,7 @@ from agent.model.declared import Workflow as Declared
 from agent.model.rule import GOVERNANCE, Stability, rule
 from agent.model.subjects import Workflow
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Reason, Severity, Verdict, fails_when
+from rules.governance.no_owner.steps import steps
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def no_owner(workflow: Workflow, cfg: Config) -> Verdict:
         says=_says(card, gaps, uncovered, _age(workflow)),
         meets=f"{card.name} has an owner, an on-call and a runbook.",
         severity=Severity.HIGH if card.critical else Severity.MEDIUM,
+        weighed="the workflow is declared critical" if card.critical else "",
+        do=steps(card, gaps, uncovered, workflow.teams or (), workflow.as_of.date()),
         show={"gaps": len(gaps), "not covered": ", ".join(uncovered), "place": card.place},
     )
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from agent.measure.statistics import wilson
 from agent.model.rule import HARM, Stability, rule
+from agent.model.steps import once_each, own
 from agent.model.subjects import Deliveries
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
 
@@ -78,6 +79,15 @@ def _interrupted(seen: Deliveries) -> str:
     )
 
 
+def _repair(seen: Deliveries) -> str:
+    """Both deliveries of a pair are known where they were counted; of an interrupted one only the second."""
+    doubled = seen.rewritten or seen.interrupted
+    return (
+        f"Repair what {own(seen.group)} did twice, for {doubled:,} {'delivery' if doubled == 1 else 'deliveries'} of "
+        f"{own(seen.topic)}: the spans that were kept with this finding tell traces and offsets."
+    )
+
+
 def _shown(seen: Deliveries) -> dict[str, Scalar]:
     share = wilson(min(seen.rewritten, seen.identified), seen.identified)
     shown: dict[str, Scalar] = {
@@ -123,6 +133,8 @@ def duplicate_effect(deliveries: Deliveries, cfg: Config) -> Verdict:
         says=_repeated(seen, cfg) if counted else _interrupted(seen),
         meets=f"{seen.group.name} repeated no side effect in {seen.identified:,} deliveries of {seen.topic.name}.",
         severity=Severity.CRITICAL if counted else Severity.HIGH,
+        weighed="" if counted else "the second write was not counted, but inferred from deliveries that were cut off",
         evidence=Evidence.OBSERVED if counted else Evidence.INFERRED,
+        do=(*once_each(seen), _repair(seen)),
         show=_shown(seen),
     )

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from agent.measure.statistics import wilson
 from agent.model.rule import SLOW, rule
+from agent.model.steps import declare, once_each, own
 from agent.model.subjects import Deliveries
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Reason, Severity, Verdict, fails_when
 
@@ -44,7 +45,9 @@ def no_duplicate_check(deliveries: Deliveries, cfg: Config) -> Verdict:
         says=_rewrites(deliveries) if came_twice else _would_rewrite(deliveries),
         meets=f"{deliveries.group.name} shows a check against duplicates of {deliveries.topic.name}.",
         severity=Severity.HIGH if came_twice else Severity.MEDIUM,
+        weighed="" if came_twice else "nothing came twice yet, so that no check is there is inferred",
         evidence=Evidence.EXPOSURE if came_twice else Evidence.INFERRED,
+        do=_do(deliveries),
         show={
             "redelivered": deliveries.redelivered,
             "rewritten": deliveries.rewritten,
@@ -98,6 +101,16 @@ def _untried(seen: Deliveries, cfg: Config) -> Path:
             Claim("deliveries with guarded writes only", seen.guarded, "==", 0),
             Claim("duplicate check declared", seen.idempotency is not None, "==", False),
         ),
+    )
+
+
+def _do(seen: Deliveries) -> tuple[str, ...]:
+    there = declare(seen.group, "idempotency", '"what it checks, and where"')
+    return (
+        *once_each(seen),
+        f"Send one message of {own(seen.topic)} twice in a test of {own(seen.group)}, and see one write.",
+        f"If {own(seen.group)} has a check that spans do not show, declare it in a workflow file, under "
+        f"`components:`: {there}.",
     )
 
 

@@ -8,6 +8,7 @@ from agent.measure.statistics import wilson
 from agent.model.rule import SLOW, rule
 from agent.model.subjects import Seam
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Outcome, Reason, Severity, Verdict, fails_when
+from rules.observability.broken_propagation import steps
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def _cut_between(seam: Seam, cfg: Config) -> Verdict:
         says=f"{_share(seam.roots, spans)} spans of {seam.key.target.name} start a new trace, "
         f"cut off from {seam.key.source.name}.",
         meets=f"Traces pass from {seam.key.source.name} to {seam.key.target.name}.",
+        do=steps.between(seam),
         show={"roots": seam.roots, "with parent or link": seam.linked, "head sampling share": seam.sampled},
     )
 
@@ -101,7 +103,9 @@ def _dropped_inside(seam: Seam, cfg: Config) -> Verdict:
         f"lose the trace inside it.",
         meets=f"Traces pass through {seam.key.source.name} to {seam.key.target.name}.",
         severity=Severity.LOW,
+        weighed="where the trace is lost is inferred, for a timer inside would look the same",
         evidence=Evidence.INFERRED,
+        do=steps.inside(seam),
         show={"detached": seam.detached, "sent": seam.count},
     )
 

@@ -189,3 +189,21 @@ def test_what_a_job_held_that_failed_is_gone_at_once_and_not_when_garbage_is_sea
         assert asyncio.run(run()) == [True, True]
     finally:
         gc.enable()
+
+
+def test_a_large_body_is_inflated_once_and_one_that_lies_about_its_length_is_no_danger(
+    door: tuple[Door, Held], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, decoder = door
+    decoder.go_on.set()
+    limits: list[int] = []
+    inflate = receiver.inflate
+    monkeypatch.setattr(receiver, "inflate", lambda data, limit: limits.append(limit) or inflate(data, limit))
+    whole = gzip.compress(LARGE)
+    assert one.post(whole, PROTOBUF, content_encoding="gzip").status == 200
+    assert limits == [one.receiver._limits.inflated]
+    two = gzip.compress(LARGE) + gzip.compress(b"")  # the last part alone tells its length
+    assert one.post(two, PROTOBUF, content_encoding="gzip").status == 200
+    assert limits[1:] == [2_000, one.receiver._limits.inflated]
+    lie = gzip.compress(SMALL)[:-4] + b"\xff" * 4
+    assert one.post(lie, PROTOBUF, content_encoding="gzip").status == 400

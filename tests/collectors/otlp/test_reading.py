@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,7 @@ import sqlglot
 
 from agent.model.columns import SpanColumns
 from collectors.otlp import decode, keys, tables
-from collectors.otlp.budget import Budget, shared
+from collectors.otlp.budget import Budget, cpu_seconds, shared
 from collectors.otlp.decode import Decoder, ShapeBook
 from collectors.otlp.memo import Memo, digest
 from collectors.otlp.sql import read
@@ -99,15 +100,15 @@ def test_no_statement_pays_for_the_loading_of_the_parser() -> None:
     script = """
 import sys
 from collectors.otlp import budget
-from collectors.otlp.sql import BUDGET, read
-look = budget.Look(budget.Budget(most=100.0, clock=lambda: 0.0))
-with look.timed():
+from collectors.otlp.sql import read
+look = budget.Look(budget.Budget(share=0.0, most=100.0, clock=lambda: 0.0))
+with look.paid():
     assert "sqlglot" not in sys.modules
     read("WITH old AS (SELECT a FROM b) INSERT INTO c SELECT a FROM old", "postgresql")
 assert "sqlglot" in sys.modules
 loading = budget.time.thread_time() - budget.cpu_seconds()
 paid = 100.0 * (1.0 - look.budget.left())
-print(loading > 3 * paid, BUDGET.left() > 0.8, paid > 0.0)
+print(loading > 3 * paid, paid < 0.1, paid > 0.0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "True True True\n", done.stderr
@@ -140,7 +141,50 @@ def test_who_waits_for_the_result_has_every_statement_read(parsed: list[str]) ->
     columns = decoder.decode(body(sent("s", *(asks(hard(300 + number)) for number in range(20)))))
     assert dict(columns.dropped) == {}
     assert len(parsed) == 20
-    assert shared().left() == 1.0
+
+
+def test_where_senders_wait_a_flood_of_new_statements_gets_a_quarter_of_the_time_and_a_fifth_of_a_second_at_once() -> (
+    None
+):
+    budget, now = shared(), [100.0]
+    assert budget.cost is cpu_seconds
+    budget.clock = lambda: now[0]
+    budget._at = 100.0
+    budget.spend(0.2)
+    assert budget.left() <= 0
+    now[0] += 0.4
+    assert budget.left() == pytest.approx(0.5)  # a quarter of it was given back
+    now[0] += 1_000.0
+    assert budget.left() == 1.0
+    budget.spend(0.3)
+    assert budget.left() == pytest.approx(-0.5)
+
+
+def test_where_nobody_waits_what_is_read_hangs_on_the_files_and_not_on_the_speed_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flood = [body(sent("s", *(asks(hard(1_000 * turn + one)) for one in range(40)))) for turn in range(12)]
+    monkeypatch.setattr("collectors.otlp.budget._MOST_WORK", 4_000)
+    found = []
+    for slowness in (0.0, 0.002):
+        monkeypatch.setattr("collectors.otlp.sql._MEMO", Memo(4 << 20))
+        parse = sqlglot.parse_one
+        with monkeypatch.context() as slow:
+            slow.setattr(
+                sqlglot, "parse_one", lambda text, by=slowness, how=parse, **more: burnt(by) or how(text, **more)
+            )
+            decoder = Decoder()
+            found.append([seams_of(decoder, decoder.decode(request)) for request in flood])
+    assert found[0] == found[1]
+    read_by = [len(crossed) for crossed in found[0][0] + found[0][-1]]
+    assert set(read_by) == {1, 2}, "some by the parser, some by their words, and none left out"
+
+
+def burnt(seconds: float) -> None:
+    """Take so many CPU-seconds."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
 
 
 @pytest.mark.parametrize(

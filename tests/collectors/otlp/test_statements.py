@@ -13,20 +13,20 @@ from collectors.otlp import literals
 from collectors.otlp.databases import system_of
 from collectors.otlp.literals import normalise
 from collectors.otlp.plain import plain
-from collectors.otlp.sql import BUDGET, Budget, SpentError, _statements, accesses
+from collectors.otlp.sql import _statements, read, read_in_haste
 from tests.collectors.otlp.build import cost
 
 SECRET = "s3cret"
 
 
 def touched(text: str, system: str = "postgresql") -> set[tuple[str, str, bool]]:
-    return {(access.verb, access.table, access.guarded) for access in accesses(text, system)}
+    return {(access.verb, access.table, access.guarded) for access in read(text, system).found}
 
 
 def test_the_parser_logs_nothing_of_a_statement(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         for text in (f'CALL pay("{SECRET}-card")', f"REPLACE INTO a VALUES ({SECRET})", f"KILL {SECRET} {SECRET}"):
-            accesses(text, "mysql")
+            read(text, "mysql")
     assert caplog.text == ""
 
 
@@ -95,26 +95,26 @@ def test_names_stay_whatever_quotes_they_have() -> None:
     st.sampled_from(["postgresql", "mysql", "oracle", "mssql", ""]),
 )
 def test_any_jumble_of_quotes_is_read_to_its_end(jumble: str, system: str) -> None:
-    accesses(f"INSERT INTO t VALUES ({jumble}", system)
+    read(f"INSERT INTO t VALUES ({jumble}", system)
 
 
 def test_a_hostile_statement_takes_no_longer_than_a_long_one() -> None:
     for piece in ("q'[", "$a$", "'", '"', "/*", "((((", "E'\\", "a.b.", "x;", "WITH a) "):
         started = time.process_time()
-        accesses("INSERT INTO t VALUES (" + piece * 16_384, "oracle")
+        read("INSERT INTO t VALUES (" + piece * 16_384, "oracle")
         assert time.process_time() - started < 1.5, piece
 
 
 @pytest.mark.parametrize(
-    ("read", "head", "piece"),
+    ("by", "head", "piece"),
     [(plain, "SELECT a", " FROM b WHERE a"), (_statements, ";", "["), (_statements, ";", '"`[')],
     ids=["froms", "brackets", "quotes"],
 )
 def test_a_text_four_times_as_long_takes_about_four_times_as_long(
-    read: Callable[[str], object], head: str, piece: str
+    by: Callable[[str], object], head: str, piece: str
 ) -> None:
     times = 16_000 // len(piece)
-    assert cost(read, head + piece * times + "(") < 10 * cost(read, head + piece * (times // 4) + "(") + 0.002
+    assert cost(by, head + piece * times + "(") < 10 * cost(by, head + piece * (times // 4) + "(") + 0.002
 
 
 @settings(max_examples=300, deadline=None)
@@ -134,8 +134,8 @@ def test_calls_in_calls_do_not_keep_the_parser_busy(call: str) -> None:
     ends = "".join({"(": ")", "[": "]"}.get(letter, "") for letter in reversed(call))
     for system in ("postgresql", "mysql", "oracle", "mssql", "bigquery", ""):
         started = time.process_time()
-        accesses(f"INSERT INTO t SELECT {call * 20}a{ends * 20} FROM b", system)
-        accesses(f"INSERT INTO t SELECT {call * 5}a{ends * 5} FROM c", system)
+        read(f"INSERT INTO t SELECT {call * 20}a{ends * 20} FROM b", system)
+        read(f"INSERT INTO t SELECT {call * 5}a{ends * 5} FROM c", system)
         assert time.process_time() - started < 1, system
 
 
@@ -184,29 +184,10 @@ def test_a_system_has_one_name_old_or_new() -> None:
     assert system_of("Never Heard").name == "never heard"
 
 
-def test_a_flood_of_new_statements_gets_a_quarter_of_the_time() -> None:
-    now = [100.0]
-    budget = Budget(clock=lambda: now[0])
-    budget.take()
-    budget.spend(0.7)
-    with pytest.raises(SpentError):
-        budget.take()
-    now[0] += 0.7  # a quarter of it is given back: not enough
-    with pytest.raises(SpentError):
-        budget.take()
-    now[0] += 0.2
-    budget.take()
-    now[0] += 1_000.0  # and no more than half a second is saved up
-    budget.take()
-    budget.spend(0.6)
-    with pytest.raises(SpentError):
-        budget.take()
-
-
-def test_a_statement_met_while_the_parser_has_no_time_is_read_by_its_words_and_parsed_later() -> None:
+def test_a_statement_that_is_read_in_haste_is_read_by_its_words_and_parsed_later() -> None:
     text = "WITH old AS (SELECT a FROM source) INSERT INTO kept SELECT a FROM old"
-    BUDGET.spend(1_000.0)
-    quick = touched(text)
-    BUDGET.spend(-1_000.0)
-    assert quick != touched(text)
+    hasty = read_in_haste(text, "postgresql")
+    assert ([access.table for access in hasty.found], hasty.lasting) == (["kept"], False)
     assert touched(text) == {("INSERT", "kept", False), ("SELECT", "source", True)}
+    known = read_in_haste(text, "postgresql")
+    assert (known.lasting, len(known.found)) == (True, 2)

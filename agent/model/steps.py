@@ -1,0 +1,81 @@
+"""What to do about a failing verdict, in steps that name its subject: names and commands stand in backticks."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from agent.model.seam import Component
+from agent.model.subjects import Deliveries
+
+_FEW = 3
+
+
+def code(text: str) -> str:
+    """A name, a setting or a command, as it is written."""
+    return f"`{text.replace('`', chr(39))}`"
+
+
+def own(component: Component) -> str:
+    """A component by its own name, as a command takes it."""
+    return code(bare(component))
+
+
+def bare(component: Component) -> str:
+    """Its name without the cluster or system that it is in; a route's path stays."""
+    inside = component.name.partition("/")[2] if component.kind not in ("route", "service") else ""
+    return inside or component.name
+
+
+def few(names: Iterable[str]) -> str:
+    """The first three names, and how many more there are."""
+    told = list(names)
+    more = [f"{len(told) - _FEW} more"] if len(told) > _FEW else []
+    return ", ".join([*(code(name) for name in told[:_FEW]), *more])
+
+
+def declare(component: Component, key: str, value: str) -> str:
+    """A line of a workflow file, under `components:`."""
+    return code(f'{{component: "{component}", {key}: {value}}}')
+
+
+def length(span: timedelta) -> str:
+    """A length of time in its largest unit that is not cut by much: `7 d`, `36 h`, `20 min`."""
+    seconds = span.total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def once_each(seen: Deliveries) -> tuple[str, ...]:
+    """How a handler's side effect is made to happen once for each message."""
+    group, topic = own(seen.group), own(seen.topic)
+    kept = f" ({length(seen.retention)})" if seen.retention else ""
+    return (
+        f"Let the producer of {topic} give each message a unique ID (CloudEvents `source` and `id`) that stays the "
+        f"same when it is sent again.",
+        f"Let {group} make {_effects(seen)} conditional on that ID.{_means(seen)}",
+        f"Keep the IDs as long as a message can come again: for the retention of {topic}{kept}, or the longest replay.",
+    )
+
+
+def _unguarded(seen: Deliveries) -> list[str]:
+    return [made.name for made in seen.operations if not made.guarded]
+
+
+def _effects(seen: Deliveries) -> str:
+    names = _unguarded(seen)
+    return few(names) if names else "its writes"
+
+
+def _means(seen: Deliveries) -> str:
+    """What makes a write conditional: a row beside it in its transaction, or a key that its receiver knows again."""
+    names = _unguarded(seen)
+    told = ""
+    if not names or any(" table:" in name for name in names):
+        told += (
+            " In the transaction of the write: `INSERT INTO inbox (id) VALUES (…)` with `id` as primary key first, "
+            "and nothing more where that row is there."
+        )
+    if any(" table:" not in name for name in names):
+        told += " To others send the ID along (`Idempotency-Key`, or as the ID of the message), so that they know it."
+    return told

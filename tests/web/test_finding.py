@@ -1,0 +1,71 @@
+"""The page of one finding: whose it is, what to do, and why it was flagged."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.engine.round import Rounds
+from agent.model.declared import Declarations, Workflow
+from agent.store.store import Store, open_store
+from tests.web.test_site import NOW, RULES
+from tests.web.test_states import client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    opened.attach(NOW - timedelta(days=3))
+    yield opened
+    opened.close()
+
+
+def page(store: Store, declared: Declarations) -> str:
+    """The only finding's, two rounds after it was declared."""
+    rounds = Rounds(store, RULES, declared)
+    for minute in range(2):
+        rounds.run(NOW + timedelta(minutes=minute))
+    [found] = store.findings()
+    return client(store).get(f"/findings/{found.fingerprint}").text
+
+
+def rows(html: str) -> list[str]:
+    """What was looked at, one text a row."""
+    body = re.findall(r'<th scope="row">(.*?)(?:<small.*?)?</th>', html, re.DOTALL)
+    return [" ".join(re.sub("<.*?>", " ", row).split()) for row in body]
+
+
+@pytest.mark.parametrize(("owner", "says"), [("payments-core", "Owner payments-core"), (None, "Owner not declared")])
+def test_a_workflow_s_finding_names_its_owner_or_that_there_is_none(store: Store, owner: str | None, says: str) -> None:
+    flow = Workflow("order-to-cash", owner=owner, place="flows.yaml, line 1")
+    html = page(store, Declarations(workflows=(flow,), loaded=True))
+    assert f"<span>{says}</span>" in html
+    assert rows(html)[:2] == ["Owner missing", "On-call missing"]
+
+
+def test_what_to_do_is_of_this_finding_and_a_name_in_it_is_no_link(store: Store) -> None:
+    flow = Workflow("[pay](https://evil.example)", place="flows.yaml, line 1")
+    html = page(store, Declarations(workflows=(flow,), loaded=True))
+    assert "Add <code>owner: TEAM</code> to the workflow <code>[pay](https://evil.example)</code>" in html
+    assert 'href="https://evil' not in html
+    [told] = client(store).get("/api/v1/findings").json()
+    assert told["do"][0].startswith("Add `owner: TEAM` to the workflow")
+
+
+@pytest.mark.parametrize(
+    ("impact", "says"),
+    [
+        ("critical", 'high <span class="note">the rule is medium; the workflow is declared critical</span>'),
+        (None, "medium"),
+    ],
+)
+def test_a_severity_that_is_another_than_the_rule_s_is_told_with_its_reason(
+    store: Store, impact: str | None, says: str
+) -> None:
+    flow = Workflow("order-to-cash", failure_impact=impact, place="flows.yaml, line 1")
+    html = page(store, Declarations(workflows=(flow,), loaded=True))
+    assert f"<dt>Severity</dt><dd>{says}</dd>" in html
+    [told] = client(store).get("/api/v1/findings").json()
+    assert told["severity_because"] == ("the workflow is declared critical" if impact else "")
