@@ -1,5 +1,7 @@
 """What to do about a failing verdict, in steps that name its subject: names and commands stand in backticks."""
 
+import json
+import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -7,11 +9,12 @@ from agent.model.seam import Component
 from agent.model.subjects import Deliveries
 
 _FEW = 3
+_GRAVE = "\u02cb"  #: for a backtick inside of code: it looks like one, and ends neither code nor a shell's quotes
 
 
 def code(text: str) -> str:
     """A name, a setting or a command, as it is written."""
-    return f"`{text.replace('`', chr(39))}`"
+    return f"`{text.replace('`', _GRAVE)}`"
 
 
 def own(component: Component) -> str:
@@ -25,6 +28,11 @@ def bare(component: Component) -> str:
     return inside or component.name
 
 
+def typed(component: Component) -> str:
+    """The same within a line for a shell: whoever sends makes up names, and whoever pastes the line may do much."""
+    return shlex.quote(bare(component))
+
+
 def few(names: Iterable[str]) -> str:
     """The first three names, and how many more there are."""
     told = list(names)
@@ -34,7 +42,12 @@ def few(names: Iterable[str]) -> str:
 
 def declare(component: Component, key: str, value: str) -> str:
     """A line of a workflow file, under `components:`."""
-    return code(f'{{component: "{component}", {key}: {value}}}')
+    return code(f"{{component: {quoted(str(component))}, {key}: {value}}}")
+
+
+def quoted(text: str) -> str:
+    """A text between double quotes, as YAML and JSON read it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def length(span: timedelta) -> str:

@@ -134,6 +134,32 @@ def test_a_shared_table_keeps_its_declared_owner_and_the_others_end_the_smallest
 
 
 def test_no_name_ends_its_code_and_of_many_the_first_are_told() -> None:
-    assert code("a`b") == "`a'b`"
+    assert code("a`b") == "`a\u02cbb`"
     assert few("abcde") == "`a`, `b`, `c`, 2 more"
     assert own(Component.parse("route:shop GET /a/b")) == "`shop GET /a/b`"
+
+
+def test_a_name_that_a_sender_makes_up_ends_no_command_that_is_pasted() -> None:
+    name = 'orders`; rm -rf "$HOME" #'
+    sent, cut = topic(name, "prod"), re.compile("'orders\u02cb" r"; rm -rf \"\$HOME\" #'")
+    lag = judged(
+        "LAG-01", replace(backlog(partitions=2, members=series([2] * 71)), topic=sent, group=group(name, "prod"))
+    )
+    lines = [line for step in lag.do for line in re.findall(r"`([^`]+)`", step) if line.startswith("kafka-")]
+    assert lines
+    assert all(cut.search(line) and ";" not in cut.sub("", line) for line in lines)
+    users = tuple(TableUser(service(one), None, 10 + number) for number, one in enumerate(("a", 'b", x: "')))
+    shared = judged(
+        "SCH-04",
+        Table(
+            table=table("postgresql", "db", "t; DROP TABLE u"),
+            server="",
+            writers=users,
+            readers=(),
+            as_of=AS_OF,
+            observed_for=timedelta(days=8),
+        ),
+    )
+    told = "\n".join(shared.do)
+    assert 'ON "t; DROP TABLE u" FROM USER' in told
+    assert r'component: "service:b\", x: \""' in told

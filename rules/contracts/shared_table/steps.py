@@ -1,11 +1,13 @@
 """What to do about SCH-04: who keeps the table, what the others get in its place, and which right ends."""
 
+import re
 from collections.abc import Sequence
 
 from agent.model.seam import Component
 from agent.model.steps import code, declare, few, own
 from agent.model.subjects import Table, TableUser
 
+_PLAIN = re.compile(r"[^\W\d]\w*")
 _RELATIONAL = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "cockroachdb")
 
 
@@ -63,7 +65,14 @@ def _revoke(rights: str, table: Component) -> str:
     """A line for a person to type; nothing here runs it. PostgreSQL reaches no other database than its session's."""
     system, _, name = table.name.rpartition("/")
     inside = name.partition(".")[2] if system in ("postgresql", "cockroachdb") else ""
-    return code(" ".join(("REVOKE", rights, "ON", inside or name, "FROM USER")))
+    return code(" ".join(("REVOKE", rights, "ON", _identifier(inside or name), "FROM USER")))
+
+
+def _identifier(name: str) -> str:
+    """A name as SQL takes it: a part that is no plain word is quoted, for it comes from whoever sends."""
+    return ".".join(
+        part if _PLAIN.fullmatch(part) else '"{}"'.format(part.replace('"', '""')) for part in name.split(".")
+    )
 
 
 def _times(count: int) -> str:

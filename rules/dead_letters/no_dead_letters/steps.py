@@ -1,6 +1,6 @@
 """What to do about DLQ-01: a place for dead letters, or the line that says why there is none."""
 
-from agent.model.steps import bare, code, declare, own
+from agent.model.steps import bare, code, declare, own, quoted
 from agent.model.subjects import Deliveries
 
 _CONNECT = "connect-"
@@ -12,7 +12,7 @@ def steps(seen: Deliveries) -> tuple[str, ...]:
     queue = f"{bare(seen.topic)}.dlq"
     declared: tuple[str, ...] = ()
     if seen.dead_letters is not None:
-        line = declare(seen.group, "dead_letters", f'"{seen.dead_letters.topic}"')
+        line = declare(seen.group, "dead_letters", quoted(str(seen.dead_letters.topic)))
         declared = (
             f"If {own(seen.dead_letters.topic)} takes the dead letters of {group}, declare it in a workflow file, "
             f"under `components:`: {line}.",
