@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import agent.config
@@ -80,7 +80,6 @@ def test_the_room_says_what_it_offers() -> None:
     assert schema("config")["title"] != schema("workflow")["title"]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.just("w.yaml"), st.text() | st.text().map("workflows:".__add__)), max_size=3))
 def test_no_text_raises_anything_but_a_config_error(texts: list[tuple[str, str]]) -> None:
     declared = None

@@ -376,7 +376,7 @@ KEYS = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), ANY, max_size=5), st.data())
 def test_no_configuration_crashes_the_loader(tmp_path: Path, value: dict[str, Any], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(variables())))

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.config.problem import Problem, quoted
 from agent.config.yamlfile import MAX_BYTES, MAX_DEPTH, Document, parse, read
-
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
@@ -179,14 +177,12 @@ def test_a_quoted_url_shows_no_password() -> None:
     assert quoted("postgresql://u:hunter2@h/d") == '"postgresql://u:***@h/d"'
 
 
-@CALM
 @given(st.text() | st.binary())
 def test_any_text_and_any_bytes_give_a_value_or_problems(data: str | bytes) -> None:
     found = parse(data, "x")
     assert isinstance(found, Document) or all(str(problem) for problem in found)
 
 
-@CALM
 @given(
     st.lists(
         st.sampled_from(
@@ -240,7 +236,6 @@ def test_a_line_end_of_yaml_1_1_is_told_not_made_a_space(sign: str, escape: str)
     assert found.value == {"name": f"a{sign}b"}
 
 
-@CALM
 @example("\x85")
 @given(VALUES)
 def test_what_json_writes_is_read_back_the_same(written: object) -> None:

@@ -121,8 +121,8 @@ def test_a_capture_sent_over_the_network_is_a_finding_on_a_page(agent: Running) 
     assert "repeated the side effect of 3 of 8 deliveries" in agent.get("/")
     page = agent.get(f"/findings/{finding['fingerprint']}")
     assert "repeated the side effect of 3 of 8 deliveries" in page
-    metrics = agent.get("/metrics")
-    assert 'seamwatch_findings{rule="IDM-01",severity="critical",state="open"} 1.0' in metrics
+    told = 'seamwatch_findings{rule="IDM-01",severity="critical",state="open"} 1.0'
+    wait(lambda: told in agent.get("/metrics"), agent.process)  # a scrape is read beside the pages, a moment later
 
 
 def test_what_was_acknowledged_survives_kill_9_and_a_resend_counts_once(agent: Running) -> None:

@@ -17,7 +17,7 @@ def rows(values: list[int]) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]"
     return np.array(values, np.int64).reshape(-1, 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 300), max_size=900), max_size=12))
 def test_a_generation_that_grows_finds_what_a_dictionary_finds(batches: list[list[int]]) -> None:
     table, first, every, number = Generation(20_000, 1, 0.0), {}, {}, 0

@@ -140,7 +140,6 @@ STEP: st.SearchStrategy[Callable[[Model], None]] = st.one_of(
 def examples(number: int) -> settings:
     return settings(
         max_examples=number,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 

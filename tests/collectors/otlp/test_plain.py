@@ -75,7 +75,7 @@ def test_what_may_touch_more_is_left_to_the_parser(text: str) -> None:
     assert plain(normalise(text, "postgresql")) is None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(HEADS, st.lists(PIECES, max_size=6), st.sampled_from(SYSTEMS))
 def test_no_statement_is_read_quickly_and_wrongly(head: str, pieces: list[str], system: str) -> None:
     statement = normalise(" ".join([head, *pieces]), system)

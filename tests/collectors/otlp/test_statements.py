@@ -89,7 +89,7 @@ def test_names_stay_whatever_quotes_they_have() -> None:
     assert touched("SELECT a::int FROM t2 WHERE x = 3") == {("SELECT", "t2", True)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(alphabet="'\"`[]$q\\-/*#;( )x0,\nE", max_size=60),
     st.sampled_from(["postgresql", "mysql", "oracle", "mssql", ""]),
@@ -117,7 +117,7 @@ def test_a_text_four_times_as_long_takes_about_four_times_as_long(
     assert cost(by, head + piece * times + "(") < 10 * cost(by, head + piece * (times // 4) + "(") + 0.002
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(alphabet="'\"`[]$q\\-/*#;( )x0,\nEeNnBbRrUu&%:@s1.\u0663a", max_size=60),
     st.sampled_from(["postgresql", "mysql", "oracle", "mssql", "bigquery", ""]),

@@ -2,12 +2,10 @@
 
 from bisect import bisect_right
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.model.offsets import CAUGHT_UP, IDLE_SECONDS, Bracket, EndOffsets
-
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
 
 def fed(*samples: tuple[float, int], **bounds: int) -> EndOffsets:
@@ -75,7 +73,6 @@ def test_memory_is_bounded_and_the_past_is_thinned_but_not_lost() -> None:
         assert age.most - age.least <= max(120.0, 60.0 * back / 8), "a small share of its age"
 
 
-@CALM
 @given(
     st.lists(st.tuples(st.floats(0.5, 100), st.integers(0, 50)), min_size=2, max_size=200),
     st.integers(0, 2_000),
@@ -100,7 +97,6 @@ def test_the_true_arrival_is_always_within_the_bracket(
     assert age.least <= age.likely <= age.most
 
 
-@CALM
 @given(
     st.lists(st.tuples(st.floats(-1e9, 1e12), st.integers(0, 2**63 - 1))), st.integers(0, 2**63 - 1), st.floats(0, 1e12)
 )
