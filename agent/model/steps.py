@@ -59,6 +59,20 @@ def length(span: timedelta) -> str:
     return f"{seconds:.0f} s"
 
 
+def rate(per_second: float) -> str:
+    """How often, in the unit that has a figure before its point: `2,010/s`, `3.3/min`, `41/h`, `2 a day`."""
+    if per_second <= 0:
+        return "none"
+    for size, unit in ((1, "/s"), (60, "/min"), (3600, "/h")):
+        if per_second * size >= 1:
+            return f"{_figures(per_second * size)}{unit}"
+    return f"{_figures(per_second * 86_400)} a day"
+
+
+def _figures(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}".removesuffix(".0")
+
+
 def once_each(seen: Deliveries) -> tuple[str, ...]:
     """How a handler's side effect is made to happen once for each message."""
     group, topic = own(seen.group), own(seen.topic)

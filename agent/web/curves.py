@@ -8,11 +8,12 @@ from markupsafe import Markup
 
 from agent.model.facts import Column, Window
 from agent.model.histogram import Histogram
+from agent.model.steps import rate
 from agent.model.subjects import Series
 from agent.web.draw.chart import WIDTH, Curve, Moment, Strip, chart, spark
 from agent.web.overview import FindingView, Overview
 from agent.web.views import FindingPage, SeamPage, Views
-from agent.web.words import count, milliseconds, rate, span
+from agent.web.words import count, milliseconds, span
 
 NARROW = 812
 #: what to draw of a finding, by its pitfall: the first of these that was seen

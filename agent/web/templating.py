@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from agent.model.steps import rate
 from agent.web import prose, words
 from agent.web.draw.icons import ICONS
 from agent.web.overview import SeamView
@@ -48,7 +49,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "flow": lambda view: flow(view, clock()),
         "saw": words.scalar,
         "span": words.span,
-        "rate": words.rate,
+        "rate": rate,
         "share": words.share,
         "threshold": words.threshold,
         "fails": lambda claim: words.condition(claim.op, claim.limit),
@@ -78,7 +79,7 @@ def flow(view: SeamView, now: datetime) -> str:
     if not view.values:
         return "not seen"
     known = (now - view.row.first_seen).total_seconds()
-    return words.rate(words.column(view.values, "COUNT") / min(DAY, max(60.0, known)))
+    return rate(words.column(view.values, "COUNT") / min(DAY, max(60.0, known)))
 
 
 def mean(view: SeamView) -> str:

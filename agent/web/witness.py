@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from agent.model.facts import Column
+from agent.model.steps import rate
 from agent.model.subjects import Series
 from agent.web.views import SeamPage
-from agent.web.words import count, milliseconds, rate, share, span
+from agent.web.words import count, milliseconds, share, span
 
 UNSEEN = "not observable here"
 

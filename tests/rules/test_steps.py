@@ -12,7 +12,7 @@ from agent.engine import catalogue, stories
 from agent.engine.stories import AS_OF
 from agent.model.rule import Rule
 from agent.model.seam import Component, group, service, table, topic
-from agent.model.steps import code, few, own
+from agent.model.steps import code, few, own, rate
 from agent.model.subjects import Backlog, Deliveries, Operation, Series, Table, TableUser
 from agent.model.verdict import Outcome, Verdict
 from agent.web.told import told
@@ -90,7 +90,7 @@ def backlog(*, committing: float = 60, **more: object) -> Backlog:
         ({"members": series([0]), "partitions": 3}, "Start `billing`: it has no member, so nobody reads `orders`."),
         ({}, "`kafka-consumer-groups.sh --describe --members --group billing`"),
         ({"behind": {"0": 10, "7": 900}}, "Partition 7 of `orders` has 900 of the 910 messages behind"),
-        ({}, "`billing` reads 1.0 of 1.7 messages a second: it has to get 67% faster only to keep up."),
+        ({}, "`billing` reads 1/s of what is written at 1.7/s: it has to get 67% faster only to keep up."),
         ({"committing": 0}, "`billing` has committed nothing in 15 min"),
         ({"retention": timedelta(days=7)}, "--add-config retention.ms=1209600000`"),
     ],
@@ -163,3 +163,11 @@ def test_a_name_that_a_sender_makes_up_ends_no_command_that_is_pasted() -> None:
     told = "\n".join(shared.do)
     assert 'ON "t; DROP TABLE u" FROM USER' in told
     assert r'component: "service:b\", x: \""' in told
+
+
+@pytest.mark.parametrize(
+    ("per_second", "says"),
+    [(2010, "2,010/s"), (1.5, "1.5/s"), (0.055, "3.3/min"), (0.0115, "41/h"), (2 / 86_400, "2 a day"), (0, "none")],
+)
+def test_a_rate_is_told_in_the_unit_that_has_a_figure(per_second: float, says: str) -> None:
+    assert rate(per_second) == says

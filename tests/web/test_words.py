@@ -28,14 +28,6 @@ GROUP = SubjectRef("group", "prod/billing", (("topic", "prod/orders"),))
 
 
 @pytest.mark.parametrize(
-    ("per_second", "says"),
-    [(2010, "2,010/s"), (1.5, "1.5/s"), (0.055, "3.3/min"), (0.0115, "41/h"), (2 / 86_400, "2 a day"), (0, "none")],
-)
-def test_a_rate_is_told_in_the_unit_that_has_a_figure(per_second: float, says: str) -> None:
-    assert words.rate(per_second) == says
-
-
-@pytest.mark.parametrize(
     ("seconds", "says"),
     [(0, "at once"), (45, "45 s"), (900, "15 min"), (4200, "1 h 10 min"), (86_460, "1 d"), (604_800, "7 d")],
 )

@@ -1,6 +1,6 @@
 """What to do about LAG-01, by cause: what the members, the partitions and the rates show."""
 
-from agent.model.steps import code, length, own, typed
+from agent.model.steps import code, length, own, rate, typed
 from agent.model.subjects import Backlog
 from rules.backlog.rising_lag.windows import Fast, Slow
 
@@ -60,8 +60,8 @@ def _pace(backlog: Backlog, fast: Fast, slow: Slow) -> tuple[str, ...]:
     if made is None or read is None or not 0 < read < made:
         return ()
     return (
-        f"{group} reads {read:,.1f} of {made:,.1f} messages a second: it has to get {made / read - 1:.0%} faster only "
-        f"to keep up. Look for what its handler waits for: a database, an API.",
+        f"{group} reads {rate(read)} of what is written at {rate(made)}: it has to get {made / read - 1:.0%} faster "
+        f"only to keep up. Look for what its handler waits for: a database, an API.",
     )
 
 

@@ -12,7 +12,7 @@ def steps(
 ) -> tuple[str, ...]:
     """One step a gap, in the order in which they hurt."""
     into = f"to the workflow {code(card.name)} ({card.place})"
-    runbook = code(card.runbook or "the runbook")
+    runbook = code(card.runbook) if card.runbook else "the runbook"
     covered = ", ".join([*(card.covers or ()), *uncovered])
     known = f", one of {few(teams)}" if teams else ""
     words = {
