@@ -176,7 +176,10 @@ class ShapeIndex:
         slots = [self._slots.slot(key, shape.service) for key in keys]
         if len(slots) > 1:
             self.extra[number] = tuple(slots[1:])
-        self.sightings.extend((key, _attributes(shape)) for key in keys)
+        kept = self._slots.keys  # over a cap a slot is its kind's overflow: the name itself is counted, and left out
+        self.sightings.extend(
+            (key, _attributes(shape)) for key, slot in zip(keys, slots, strict=True) if kept[slot] == key
+        )
         operation = self._operations.number(named(shape.operation, guarded=shape.guarded))
         written = (slot for key, slot in zip(keys, slots, strict=True) if _is_written(key, shape.operation))
         self.sampling |= shape.sampled < 1.0

@@ -64,3 +64,13 @@ def test_what_is_lost_is_told_by_reason() -> None:
     aggregator.operations.MOST = len(aggregator.operations.names)
     aggregator.operations.number("one more")
     assert (aggregator.lost()["bad id"], aggregator.lost()["side effect limit"]) == (3, 1)
+
+
+def test_a_name_over_the_limit_makes_no_seam_in_the_store_either() -> None:
+    aggregator = Aggregator([write(f"t{number}") for number in range(9)], per_service=3)
+    flush = folded(aggregator, spans(*({"shape": number} for number in range(9))))
+    named = {sighting.key for sighting in flush.sightings} | {window.key for window in flush.windows}
+    over = {key for key in named if "__other__" in str(key)}
+    assert len(named - over) == 3
+    assert len(over) == 1
+    assert sum(window.values[0] for window in flush.windows) == 9, "they are counted together"
