@@ -8,9 +8,11 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -19,7 +21,7 @@ from fastapi import FastAPI
 from agent import __version__
 from agent.app.allocator import give_back, one_arena, settled
 from agent.app.parts import Parts, now
-from agent.app.status import figures, recordings, status
+from agent.app.status import PATIENCE, QUICK, figures, recordings, status
 from agent.app.wiring import catalogue
 from agent.config.settings import Settings
 from agent.ingest.journal import JournalBrokenError
@@ -137,7 +139,8 @@ class Agent:
         while True:
             started = self._parts.busy[name] = monotonic()
             try:
-                await work()
+                with _told_late(name):
+                    await work()
                 troubles.pop(name, None)
             except (StoreError, OSError, StoreProblem) as problem:
                 if isinstance(problem, GoneError) or self._parts.store.doubt(problem):
@@ -169,7 +172,7 @@ class Agent:
         parts = self._parts
         if parts.receiver.counters.spans:
             await asyncio.to_thread(parts.store.attach, now())
-        if parts.store.attached_at() is None and not parts.declared.loaded:
+        if not parts.declared.loaded and await asyncio.to_thread(parts.store.attached_at) is None:
             return
         as_of = now() - parts.settings.rounds.settle
         done = await asyncio.to_thread(parts.rounds.run, as_of)
@@ -200,6 +203,21 @@ class Agent:
             await asyncio.to_thread(
                 parts.store.touch_source, "otlp/http", now(), fact_at=parts.last_spans, counted=counted
             )
+
+
+@contextmanager
+def _told_late(name: str) -> Iterator[None]:
+    """Say so while the store keeps a task waiting that asks it for little: whether it ever ends is not known."""
+    if name not in QUICK:
+        yield
+        return
+    fields = {"during": name, "seconds": PATIENCE}
+    tell = partial(log.warning, "store has not answered yet", extra={"fields": fields})
+    late = asyncio.get_running_loop().call_later(PATIENCE, tell)
+    try:
+        yield
+    finally:
+        late.cancel()
 
 
 def _site(parts: Parts, metrics: Telemetry) -> FastAPI:

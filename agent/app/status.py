@@ -26,8 +26,8 @@ def why_not_ready(parts: Parts) -> str:
     intake = parts.memory.intake
     refusing = intake.why_not(1)  # byte: the smallest request that has one
     told = [intake.broken, *parts.troubles.values()]
-    waited = max((monotonic() - began for name, began in parts.busy.items() if name in _QUICK), default=0.0)
-    if waited > _PATIENCE:
+    waited = max((monotonic() - began for name, began in parts.busy.items() if name in QUICK), default=0.0)
+    if waited > PATIENCE:
         told.append(f"the store has not answered for {waited:.0f} s")
     if refusing:
         told.append(f"spans are refused: {_REFUSING.get(refusing, refusing)}")
@@ -36,8 +36,8 @@ def why_not_ready(parts: Parts) -> str:
     return "; ".join(filter(None, told))
 
 
-_QUICK = ("flush", "status")  #: tasks that ask the store for little
-_PATIENCE = 15.0  #: seconds; longer than SQLite waits for a lock
+QUICK = ("flush", "status")  #: tasks that ask the store for little
+PATIENCE = 15.0  #: seconds; longer than SQLite waits for a lock
 _TAKEN = ("late", "placed by arrival")  #: spans that are counted all the same: folded, but judged no more
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import inspect
 
 from agent.store.engine import Database, StoreError
+from agent.store.patience import unhurried
 from agent.store.revisions import downgrade, revision, upgrade
 
 
@@ -55,7 +56,7 @@ def lost(database: Database, to: str) -> Mapping[str, int]:
     Empty as well for a revision that is not known: changing the schema says so.
     """
     dropped = _dropped(revision(database), to)
-    with database.read() as connection:
+    with unhurried(), database.read() as connection:
         tables = set(inspect(connection).get_table_names())
         counts = {
             name: connection.exec_driver_sql(f"SELECT count(*) FROM {name.partition('.')[0]}").scalar_one()  # noqa: S608

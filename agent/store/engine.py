@@ -1,9 +1,9 @@
-"""Connections to SQLite and PostgreSQL: pragmas and transactions."""
+"""Connections to SQLite and PostgreSQL: pragmas, deadlines and transactions."""
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from agent.store.patience import Line, SilentError, left
+
 _BUSY_SECONDS = 10
 _WRITERS_LOCK = 7_300_187_291  #: any number; it names our one lock on a PostgreSQL database
+_POOL_SECONDS = 5.0  #: for a connection that another one has
+_SERVERS_SHARE = 2 / 3  #: of a deadline: the server ends a query that is only slow before the client has to hang up
 _APPLICATION = "seamwatch"  #: names our sessions to a PostgreSQL server, and so to those who would change the schema
 
 StoreProblem = SQLAlchemyError  #: a call that failed; the next one may not
@@ -44,15 +48,21 @@ class Database:
         if not self.sqlite:
             # A process stopped in the middle of a transaction must not hold the lock of all others for ever.
             limits = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=60s"
-            ours = {"connect_timeout": 10, "options": limits, "application_name": _APPLICATION}
-            options = {"pool_pre_ping": True, "connect_args": ours}
+            ours = {"options": limits, "application_name": _APPLICATION}
+            options = {"pool_pre_ping": True, "pool_timeout": _POOL_SECONDS, "connect_args": ours}
         # The connection used last is used next: the others keep no pages in memory while one will do.
         self.engine: Engine = create_engine(parsed, pool_use_lifo=True, **options)
         self._lock = threading.RLock()
+        self._turn: Callable[[], AbstractContextManager[None]] = nullcontext  # a file answers, or fails by itself
         if self.sqlite:
             event.listen(self.engine, "connect", _pragmas)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
+            from agent.store.postgresql import patient
+
+            line = Line()
+            self._turn = line.turn
+            patient(self.engine, line)
             event.listen(self.engine, "begin", _begin_postgresql)
 
     @property
@@ -63,7 +73,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A view of one instant."""
-        with self.engine.connect() as connection:
+        with self._turn(), self.engine.connect() as connection:
             if not self.sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -72,8 +82,21 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, kept whole or not at all; no other one writes meanwhile, in any process."""
-        with self._lock, self.engine.connect().execution_options(writes=True) as connection, connection.begin():
-            yield connection
+        connect = self.engine.connect
+        with self._turn(), self._alone(), connect().execution_options(writes=True) as one, one.begin():
+            yield one
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other thread writes meanwhile; one that waits for a store that does not answer keeps none waiting longer
+        than that has time."""
+        seconds = left()
+        if not self._lock.acquire(timeout=-1 if seconds is None else seconds):
+            raise SilentError("another write has not ended")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def marks(self, count: int) -> str:
         """Placeholders of the driver for a row of `count` values."""
@@ -109,6 +132,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
+    seconds = left()
+    if seconds is not None:
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {1 + int(seconds * _SERVERS_SHARE * 1000)}")
     # Read-merge-write is safe only if nobody writes between: SQLite has one writer, so PostgreSQL gets one too.
     if connection.get_execution_options().get("writes"):
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_WRITERS_LOCK,))

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 import migrations
 from agent.store.engine import DamagedError, Database, StoreError
+from agent.store.patience import unhurried
 from agent.store.schema import metadata
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def _known(database: Database) -> Iterator[None]:
     from alembic.util import CommandError
 
     try:
-        yield
+        with unhurried():
+            yield
     except CommandError as problem:
         msg = f"Cannot change the schema of {database.place}: {problem}. This version knows {', '.join(REVISIONS)}."
         raise StoreError(msg) from problem

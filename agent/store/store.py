@@ -96,6 +96,11 @@ class Store(Judgements):
         """The SQLite file, or None."""
         return self.database.path
 
+    @property
+    def place(self) -> str:
+        """Where it is, without a password."""
+        return self.database.place
+
     def close(self) -> None:
         """Close every connection."""
         self.database.close()

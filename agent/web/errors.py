@@ -27,6 +27,7 @@ _MOST = 5  #: mistakes of one request that are told
 _LONGEST = 80  #: characters of what somebody sent that are said again
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _KINDS = {dict: "an object", list: "a list", bool: "true or false", int: "a number", float: "a number"}
+_AGAIN = {"Retry-After": "5"}  #: seconds; a store that answers again is known within them
 _OBJECT = 'Send a JSON object, such as {"owner": "web"}.'
 
 
@@ -48,8 +49,8 @@ def shown(text: object) -> str:
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
 
 
-def install(app: FastAPI, frame: Frame) -> None:
-    """Answer everything that goes wrong."""
+def install(app: FastAPI, frame: Frame, silent: str) -> None:
+    """Answer everything that goes wrong; `silent` is what is told where the store does not answer."""
 
     def answer(request: Request, code: int, what: str, headers: Mapping[str, str] | None = None) -> Response:
         if is_api(request):
@@ -77,10 +78,11 @@ def install(app: FastAPI, frame: Frame) -> None:
 
     @app.exception_handler(StoreProblem)
     def unreachable(request: Request, _problem: Exception) -> Response:
-        what = "The store does not answer. Traces are still taken, and kept in the journal. Try again in a moment."
         if is_api(request):
-            return JSONResponse({"error": "store unreachable", "what": what}, 503)
-        return frame.last_known(request, what)
+            return JSONResponse({"error": "store unreachable", "what": silent}, 503, _AGAIN)
+        page = frame.last_known(request, silent)
+        page.headers.update(_AGAIN)
+        return page
 
 
 def _as_it_is(_request: Request, problem: HTTPException) -> str:

@@ -47,11 +47,11 @@ def shifted(body: bytes, nanoseconds: int) -> bytes:
 class Running:
     """One agent process on ports of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: Any) -> None:
         self.folder = folder
         self.otlp, self.web = free_port(), 0
         self.web = next(port for port in range(self.otlp + 1, 32_000) if port != self.otlp)
-        config = {"data_dir": "data", "flush_seconds": 0.5, "rounds": {"every": "1s", "settle": "0s"}}
+        config = {"data_dir": "data", "flush_seconds": 0.5, "rounds": {"every": "1s", "settle": "0s"}, **more}
         config["listen"] = {"otlp": f"127.0.0.1:{self.otlp}", "web": f"127.0.0.1:{self.web}"}
         (folder / "seamwatch.yaml").write_text(json.dumps(config))
         self.born = time.time_ns() - 60_000_000_000

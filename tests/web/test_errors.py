@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.store.store import open_store
+from agent.store.patience import SilentError, left
+from agent.store.store import Store, open_store
 from tests.web.test_site import application, estate
 
 ORIGIN = {"origin": "http://127.0.0.1:8740"}
@@ -143,3 +144,47 @@ def test_a_page_says_the_same_as_a_page(client: TestClient) -> None:
     gone = client.get("/findings/zz")
     assert (gone.status_code, "There is no finding zz." in gone.text) == (404, True)
     assert "/api/v1" not in gone.text
+
+
+class Asked:
+    """A store that does not answer one question, and notes how long who asks it would wait."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.time = store, list[float | None]()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "verdict_counts":
+            self.time.append(left())
+            raise SilentError("no answer")
+        return getattr(self._store, name)
+
+
+@pytest.fixture
+def asked_store(tmp_path: Path) -> Iterator[Asked]:
+    store = open_store(f"sqlite:///{tmp_path / 's.db'}")
+    yield Asked(store)
+    store.close()
+
+
+def test_a_store_that_does_not_answer_is_told_with_its_place_what_to_do_and_when_to_come_again(
+    asked_store: Asked,
+) -> None:
+    client = TestClient(application(asked_store), base_url="http://127.0.0.1:8740")
+    answer = client.get("/api/v1/rules")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json() == {
+        "error": "store unreachable",
+        "what": f"The store at {asked_store.place} does not answer. Traces are still taken while the journal has room. "
+        "Check that its disk can be read; pages are back once it answers.",
+    }
+    page = client.get("/rules")
+    assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+    assert "pages are back once it answers." in page.text
+
+
+def test_what_a_request_asks_of_the_store_has_a_deadline_and_what_others_ask_has_none(asked_store: Asked) -> None:
+    client = TestClient(application(asked_store), base_url="http://127.0.0.1:8740")
+    for path in ("/api/v1/rules", "/rules"):
+        client.get(path)
+    assert [time is not None and 0 < time <= 6 for time in asked_store.time] == [True, True]
+    assert left() is None

@@ -98,7 +98,7 @@ def state(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     store.close()
 
 
-def application(store: Store) -> Any:
+def application(store: Any) -> Any:
     clock = lambda: datetime.now(UTC)  # noqa: E731
     return site(store, RULES, clock=clock, status=status, metrics=lambda _accept: (b"# up\n", "text/plain"))
 
