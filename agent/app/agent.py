@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from agent import __version__
 from agent.app.allocator import give_back, one_arena, settled
-from agent.app.parts import Parts, now
+from agent.app.parts import Parts
 from agent.app.status import PATIENCE, QUICK, figures, recordings, status
 from agent.app.wiring import catalogue
 from agent.config.settings import Settings
@@ -55,7 +55,7 @@ class Agent:
         self._stop = asyncio.Event()
         self._workers = ThreadPoolExecutor(thread_name_prefix=_WORKER)
         self._servers: list[Server] = []
-        self._telemetry = Telemetry(parts.store, now, parts.started)
+        self._telemetry = Telemetry(parts.store, parts.clock.now, parts.started)
         self._site = _site(parts, self._telemetry)
         self._exit = 0
 
@@ -171,10 +171,10 @@ class Agent:
     async def _judge(self) -> None:
         parts = self._parts
         if parts.receiver.counters.spans:
-            await asyncio.to_thread(parts.store.attach, now())
+            await asyncio.to_thread(parts.store.attach, parts.clock.now())
         if not parts.declared.loaded and await asyncio.to_thread(parts.store.attached_at) is None:
             return
-        as_of = now() - parts.settings.rounds.settle
+        as_of = parts.clock.now() - parts.settings.rounds.settle
         done = await asyncio.to_thread(parts.rounds.run, as_of)
         parts.last_round = replace(done, changes=())  # the store has them
         parts.round_seconds.add(parts.last_round.seconds)
@@ -183,11 +183,13 @@ class Agent:
         await asyncio.to_thread(give_back)
 
     async def _maintain(self) -> None:
-        store, settle = self._parts.store, self._parts.settings.rounds.settle
-        while await asyncio.to_thread(store.roll_up, now() - settle):
+        """Roll up and delete by the time that is sure; what a clock wrongly took for old is gone for good."""
+        store, settle, clock = self._parts.store, self._parts.settings.rounds.settle, self._parts.clock
+        while await asyncio.to_thread(store.roll_up, clock.sure() - settle):
             pass
-        while await asyncio.to_thread(store.prune, now()):
+        while await asyncio.to_thread(store.prune, clock.sure()):
             pass
+        await asyncio.to_thread(store.keep_sure, clock.sure())
 
     async def _tell(self) -> None:
         """Note on the store what the receiver heard, and how quickly it comes; ask what it knows of recordings."""
@@ -198,10 +200,10 @@ class Agent:
         self._spans_before = spans
         parts.rate = (spans - before) / 5.0
         if spans > before:
-            parts.last_spans = now()
+            parts.last_spans = parts.clock.now()
             counted = [Counted("otlp/http", "", spans, "received")]
             await asyncio.to_thread(
-                parts.store.touch_source, "otlp/http", now(), fact_at=parts.last_spans, counted=counted
+                parts.store.touch_source, "otlp/http", parts.last_spans, fact_at=parts.last_spans, counted=counted
             )
 
 
@@ -224,7 +226,7 @@ def _site(parts: Parts, metrics: Telemetry) -> FastAPI:
     return site(
         parts.store,
         catalogue(),
-        clock=now,
+        clock=parts.clock.now,
         status=lambda: status(parts),
         metrics=lambda accept: metrics.render(figures(parts), accept),
     )

@@ -3,8 +3,9 @@
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from agent.app.clock import Clock
 from agent.app.journalling import Memory, lock, remember
 from agent.app.losses import losses
 from agent.app.wiring import catalogue, declared_by, decoder, thresholds
@@ -23,11 +24,6 @@ from collectors.otlp.receiver import Limits, Receiver
 log = logging.getLogger(__name__)
 
 
-def now() -> datetime:
-    """The clock on the wall."""
-    return datetime.now(UTC)
-
-
 def store_url(settings: Settings) -> str:
     """Where the store is."""
     return settings.store.url.reveal() or f"sqlite:///{settings.data_dir / 'seamwatch.db'}"
@@ -44,7 +40,8 @@ class Parts:
     rounds: Rounds
     declared: Declarations
     handle: int
-    started: datetime = field(default_factory=now)
+    clock: Clock
+    started: datetime
     last_round: Outcomes | None = None
     troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
     busy: dict[str, float] = field(default_factory=dict)  #: when each task began that has not ended, monotonic seconds
@@ -60,40 +57,44 @@ class Parts:
 
 def assemble(settings: Settings) -> Parts:
     """Open everything; raise StoreError or ConfigError with what to do."""
-    handle = lock(settings.data_dir)
+    handle, clock = lock(settings.data_dir), Clock()
     declared = declared_by(settings)
     thresholds(settings)  # what is wrong with them is told before any file is opened
-    store, damage = _store(settings)
+    store, damage = _store(settings, clock)
     try:
-        return _assembled(settings, handle, declared, store, damage)
+        return _assembled(settings, handle, clock, declared, store, damage)
     except StoreProblem as problem:
         if not store.doubt(problem):
             raise
     store.close()
-    return _assembled(settings, handle, declared, *_store(settings))  # which now looks at the whole file
+    return _assembled(settings, handle, clock, declared, *_store(settings, clock))  # which now looks at the whole file
 
 
-def _assembled(settings: Settings, handle: int, declared: Declarations, store: Store, damage: str) -> Parts:
+def _assembled(
+    settings: Settings, handle: int, clock: Clock, declared: Declarations, store: Store, damage: str
+) -> Parts:
     if damage:
         log.error("store damaged", extra={"fields": {"what": damage.splitlines()}})
     spans = decoder(settings, shared())
-    memory = remember(settings, store, spans.shapes, now)
+    memory = remember(settings, store, spans.shapes, clock.now)
     limits = Limits(settings.limits.body_bytes, settings.limits.inflated_bytes)
     receiver = Receiver(spans, memory.intake, limits)
     rounds = Rounds(store, catalogue(), declared, thresholds=thresholds(settings))
     try:
-        gone = losses(memory, now(), " ".join(damage.splitlines()))
+        gone = losses(memory, clock.now(), " ".join(damage.splitlines()))
+        if last := store.last_sure():
+            clock.since(last)
     except StoreProblem:
         memory.journal.close()
         raise
-    return Parts(settings, store, memory, receiver, rounds, declared, handle, losses=gone)
+    return Parts(settings, store, memory, receiver, rounds, declared, handle, clock, clock.now(), losses=gone)
 
 
-def _store(settings: Settings) -> tuple[Store, str]:
+def _store(settings: Settings, clock: Clock) -> tuple[Store, str]:
     """The store; where the disk has no room for it, the journal's reserve is given up first."""
     try:
-        return start_store(store_url(settings), now())
+        return start_store(store_url(settings), clock.now())
     except StoreError:
         if not release_reserve(settings.data_dir / "journal.db"):
             raise
-        return start_store(store_url(settings), now())
+        return start_store(store_url(settings), clock.now())

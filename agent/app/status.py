@@ -99,6 +99,7 @@ def status(parts: Parts) -> Status:
         why_not_ready=why_not,
         addresses=dict(parts.addresses),
         replayed=parts.replayed,
+        clock=parts.clock.doubt(),
         losses=parts.losses,
     )
 

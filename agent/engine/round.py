@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,6 +52,7 @@ class Outcomes:
 
 
 _Place = tuple[str, SubjectRef]  #: rule and subject
+_Step = tuple[Finding, Change | None, datetime]
 
 
 class _Tally:
@@ -145,7 +146,7 @@ class Rounds:
     def _step(self, tally: _Tally, now: datetime, *, elapsed: bool) -> list[tuple[Finding, Change]]:
         alive = {(finding.rule, finding.subject): finding for finding in self._store.findings()}
         attached = self._store.attached_at() or now
-        steps: list[tuple[Finding, Change | None, datetime]] = []
+        steps: list[_Step] = []
         seen: set[_Place] = set()
         for one in (*self._in_order(tally), *_about_rules(tally.raised.values())):
             key = (one.rule.id, one.subject)
@@ -159,11 +160,7 @@ class Rounds:
             new, change = step(old, told, now)
             if new is not None and new != old:
                 steps.append((new, change, now))
-        for key in sorted(tally.alive - seen):
-            if key[0] not in tally.unseen and key in alive:
-                closed, change = close(alive[key], now, "gone")
-                if change is not None:
-                    steps.append((closed, change, now))
+        steps += _gone([alive[key] for key in sorted(tally.alive - seen) if key in alive], tally.unseen, now)
         self._store.save_findings(steps)
         return [(finding, change) for finding, change, _ in steps if change is not None]
 
@@ -172,6 +169,15 @@ class Rounds:
         order = {rule.id: number for number, rule in enumerate(self._rules)}
         told_of = [one for one in tally.kept.values() if one.rule.id not in tally.unseen]
         return sorted(told_of, key=lambda one: order[one.rule.id])
+
+
+def _gone(left: Iterable[Finding], unseen: Container[str], now: datetime) -> Iterator[_Step]:
+    """Close what has no subject any more; where the clock went back, one that was first seen later is only hidden."""
+    for old in left:
+        if old.rule not in unseen and (old.judged is None or old.judged <= now):
+            closed, change = close(old, now, "gone")
+            if change is not None:
+                yield closed, change, now
 
 
 def configured(rule: Rule, changed: Mapping[str, Any]) -> Any:

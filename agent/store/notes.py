@@ -103,6 +103,15 @@ class Notes:
             connection.execute(table.delete().where(table.c.key == key))
             connection.execute(table.insert().values(key=key, value=value))
 
+    def last_sure(self) -> datetime | None:
+        """By which time history was deleted last."""
+        found = self.meta("sure")
+        return datetime.fromisoformat(found) if found else None
+
+    def keep_sure(self, at: datetime) -> None:
+        """Note it for the next start."""
+        self.set_meta("sure", at.astimezone(UTC).isoformat())
+
     def attached_at(self) -> datetime | None:
         """When the first fact was kept here."""
         found = self.meta("attached")

@@ -238,7 +238,7 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
         told = status()
         blind = [_cause(cause) for cause in views.causes()]
         heard, lost = ([dataclasses.asdict(one) for one in some] for some in (told.collectors, told.losses))
-        return {"collectors": heard, "losses": lost, "blind": blind}
+        return {"collectors": heard, "clock": told.clock, "losses": lost, "blind": blind}
 
 
 def _rules(api: APIRouter, views: Views) -> None:

@@ -148,6 +148,7 @@ class CollectorsShape(TypedDict):
     """What is seen, refused, dropped, lost, and what cannot be judged."""
 
     collectors: list[dict[str, Any]]
+    clock: str
     losses: list[dict[str, Any]]
     blind: list[CauseShape]
 

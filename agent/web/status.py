@@ -75,6 +75,7 @@ class Status:
     why_not_ready: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
     replayed: str = ""
+    clock: str = ""  #: what is wrong with the machine's clock now
     losses: tuple[Loss, ...] = ()  #: newest first
 
     def silent(self, now: datetime) -> tuple[tuple[CollectorStatus, timedelta], ...]:

@@ -243,3 +243,17 @@ def test_requests_that_a_consumer_sends_as_roots_lost_the_trace_inside_it(
     [one] = [one for name, one in judged(kept, "TRC-01").items() if "service:b:8080" in name]
     assert one.verdict.outcome is outcome
     assert (one.verdict.severity is not None) == (outcome is Outcome.FAILS)
+
+
+def test_a_clock_that_went_back_behind_the_first_sight_closes_nothing(kept: Store) -> None:
+    rounds = Rounds(kept, [rule for rule in RULES if rule.id == "SCH-04"], Declarations())
+    table = seam.table("postgresql", "b", "t")
+    crossed(kept, {seam.writes(seam.service(name), table): {Column.COUNT: 5} for name in ("a", "b")})
+
+    def found(at: datetime) -> list[str]:
+        rounds.run(at, elapsed=True)
+        return [finding.signal.value for finding in kept.findings()]
+
+    assert found(NOON) == ["open"]
+    assert found(NOON - 2 * HOUR) == ["open"]
+    assert found(NOON + timedelta(minutes=1)) == ["open"]
