@@ -16,21 +16,11 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.conftest import free_port
 from tests.ingest.troubles import Holder
 
 CAPTURES = Path(__file__).parent.parent / "captures" / "otlp"
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    for port in range(21_000, 32_000, 7):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    pytest.fail("no port is free")
 
 
 def shifted(body: bytes, nanoseconds: int) -> bytes:
@@ -49,8 +39,7 @@ class Running:
 
     def __init__(self, folder: Path, **more: Any) -> None:
         self.folder = folder
-        self.otlp, self.web = free_port(), 0
-        self.web = next(port for port in range(self.otlp + 1, 32_000) if port != self.otlp)
+        self.otlp, self.web = free_port(21_000), free_port(21_200)
         config = {"data_dir": "data", "flush_seconds": 0.5, "rounds": {"every": "1s", "settle": "0s"}, **more}
         config["listen"] = {"otlp": f"127.0.0.1:{self.otlp}", "web": f"127.0.0.1:{self.web}"}
         (folder / "seamwatch.yaml").write_text(json.dumps(config))
