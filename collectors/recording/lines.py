@@ -1,20 +1,28 @@
 """Lines of a file, plain or gzip. The file is open only while a piece of it is read, so thousands cost no handles."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 
 MAX_LINE = 16 << 20  #: bytes
 _GZIP = b"\x1f\x8b"
 _PIECE = 32 << 10
 _GZIP_WINDOW = 31  #: of zlib: a gzip header, 32 KiB
+Read = Callable[[int, int], bytes]  #: from a place at most so many bytes
+
+
+def opened(path: Path) -> FileIO:
+    """A file to be read, without a buffer. Raise OSError."""
+    return FileIO(path, "rb")
 
 
 class Pieces:
     """The bytes of a file from its start, piece by piece; where the file grows, what is new comes next."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Read | None = None) -> None:
         self.path = path
+        self._read = read or self._opening
         self.broken = False  #: gzip, and not whole
         self._at = 0
         self._gzip: bool | None = None  #: None until two bytes are there
@@ -26,9 +34,9 @@ class Pieces:
         if self._gzip is None and not self._known():
             return b""
         if not self._gzip:
-            return self._raw()
+            return self._first() or self._raw()
         while not self.broken:
-            raw = self._held or self._raw()
+            raw = self._first() or self._raw()
             inflated = self._inflate(raw)
             if inflated:
                 return inflated
@@ -38,19 +46,25 @@ class Pieces:
         return b""
 
     def _known(self) -> bool:
-        with self.path.open("rb") as file:
-            magic = file.read(len(_GZIP))
-        if not magic:
-            return False
-        self._gzip = magic == _GZIP
-        return True
+        self._held = self._raw()
+        if self._held:
+            self._gzip = self._held.startswith(_GZIP)
+        return self._gzip is not None
+
+    def _first(self) -> bytes:
+        """What was read and not yet used."""
+        held, self._held = self._held, b""
+        return held
 
     def _raw(self) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(self._at)
-            raw = file.read(_PIECE)
+        raw = self._read(self._at, _PIECE)
         self._at += len(raw)
         return raw
+
+    def _opening(self, at: int, size: int) -> bytes:
+        with opened(self.path) as file:
+            file.seek(at)
+            return file.read(size)
 
     def _inflate(self, raw: bytes) -> bytes:
         if self._inflating is None:
@@ -72,8 +86,8 @@ class Pieces:
 class Lines:
     """The lines of a file in its order, of which none is held that is over the bound."""
 
-    def __init__(self, path: Path) -> None:
-        self._pieces = Pieces(path)
+    def __init__(self, path: Path, read: Read | None = None) -> None:
+        self._pieces = Pieces(path, read)
         self._rest = bytearray()
         self._cut = False  #: the line that is being read is over the bound
 
