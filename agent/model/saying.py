@@ -60,9 +60,9 @@ def _wrong(word: str, owner: str, reason: str) -> str:
 
 
 def _trimmed(text: str) -> str:
-    """Without the blanks around it; nothing where nothing of it can be seen."""
+    """Without the blanks around it; nothing where nothing of it can be seen, or is refused."""
     text = text.strip()
-    return text if any(unicodedata.category(sign) not in _UNSEEN for sign in text) else ""
+    return text if any(sign in _TURNS or unicodedata.category(sign) not in _UNSEEN for sign in text) else ""
 
 
 def _hidden(name: str, text: str, allowed: str) -> str:

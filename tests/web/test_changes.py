@@ -40,6 +40,7 @@ def estate_with(tmp_path: Path) -> Iterator[tuple[TestClient, str, Path]]:
     ("owner", "reason", "wrong"),
     [
         ("a\u202eb", "r", "The owner has a character that turns the order of the text (U+202E) as character 2."),
+        ("\u202e", "r", "The owner has a character that turns the order of the text (U+202E) as character 1."),
         ("a\nb", "r", "The owner has a control character (U+000A) as character 2."),
         ("o", "a\x1b[2J", "The reason has a control character (U+001B) as character 2."),
         ("o", "line\none \x85", ""),  # at the end it is a blank
