@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from agent.model.plain import plain
@@ -26,7 +27,14 @@ _HEADLINES = {
 }
 _MOST = 5  #: mistakes of one request that are told
 _LONGEST = 80  #: characters of what somebody sent that are said again
-_KINDS = {dict: "an object", list: "a list", bool: "true or false", int: "a number", float: "a number"}
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    UploadFile: "a file",
+}
 _OBJECT = 'Send a JSON object, such as {"owner": "web"}.'
 
 
