@@ -207,10 +207,13 @@ class Inputs:
 
     def missing(self, path: Path) -> None:
         """Count a path that is not there."""
-        source = Input(str(path))
-        source.reject("does not exist")
-        self.absent.append(source.path)
-        self.files.append(source)
+        self.refuse(path, "does not exist")
+        self.absent.append(str(path))
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Count a path that is not even looked into."""
+        self.files.append(source := Input(str(path)))
+        source.reject(reason)
 
 
 def _push(due: list[tuple[Happened, int, Stream]], number: int, stream: Stream) -> None:
@@ -226,6 +229,8 @@ def find(paths: Sequence[Path], *, ended: bool = True) -> Inputs:
         if path.is_dir():
             for folder in sorted({file.parent for file in path.rglob("*") if file.is_file()}):
                 _folder(inputs, folder)
+        elif path.exists() and not path.is_file():
+            inputs.refuse(path, "is a stream, no file")
         elif path.exists():
             inputs.take(path, _index(path.parent / "index.jsonl").get(path.name))
         else:

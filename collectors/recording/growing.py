@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collectors.recording.lines import Lines, opened
+from collectors.recording.lines import Lines, opened, unblocked
 
 MOST_OPEN = 256  #: files that are kept open; of the others, what was not read of one that is replaced is gone
 MOST_KNOWN = 1 << 19  #: lines of which it is remembered that they were taken, 8 B each
@@ -40,7 +40,7 @@ class Held:
 
     def __init__(self, path: Path, *, keep: bool) -> None:
         self._path = path
-        self._file = os.open(path, os.O_RDONLY)
+        self._file = unblocked(path)
         self._closing = weakref.finalize(self, os.close, self._file)
         self.identity = _identity(os.fstat(self._file))
         self._head = self._tail = b""

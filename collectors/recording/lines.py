@@ -1,20 +1,48 @@
 """Lines of a file, plain or gzip. The file is open only while a piece of it is read, so thousands cost no handles."""
 
+import errno
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 MAX_LINE = 16 << 20  #: bytes
 _GZIP = b"\x1f\x8b"
 _PIECE = 32 << 10
 _GZIP_WINDOW = 31  #: of zlib: a gzip header, 32 KiB
+_WAITS = "a read of it waits for somebody to write"
 Read = Callable[[int, int], bytes]  #: from a place at most so many bytes
 
 
+class _Unblocked(FileIO):
+    """A file of which a read that would wait for somebody to write is an error: the kernel's log is such a file."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        found: bytes | None = super().read(-1 if size is None else size)
+        if found is None:
+            raise BlockingIOError(errno.EAGAIN, _WAITS)
+        return found
+
+    def readinto(self, buffer: "Buffer") -> int:
+        size: int | None = super().readinto(buffer)
+        if size is None:
+            raise BlockingIOError(errno.EAGAIN, _WAITS)
+        return size
+
+
+def unblocked(path: str | Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file, whose reads wait for nobody. Raise OSError."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def opened(path: Path) -> FileIO:
-    """A file to be read, without a buffer. Raise OSError."""
-    return FileIO(path, "rb")
+    """A file to be read, without a buffer; a read that would wait raises OSError, as does this."""
+    return _Unblocked(path, "rb", opener=unblocked)
 
 
 class Pieces:
