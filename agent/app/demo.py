@@ -13,6 +13,7 @@ from agent.app.parts import Parts
 from agent.app.replay import Replay
 from agent.app.wiring import catalogue, declared_in, decoder, thresholds
 from agent.engine.round import Rounds
+from agent.model.plain import plain
 
 
 def replay(parts: Parts, paths: Sequence[Path], every: timedelta) -> None:
@@ -55,7 +56,7 @@ def _replayed(parts: Parts, inputs: Inputs, every: timedelta) -> Replay:
     for source in inputs.files:
         if source.rejected:
             reasons = ", ".join(f"{reason} ({count:,})" for reason, count in source.reasons.items())
-            click.echo(f"Not taken: {source.path}: {reasons}", err=True)
+            click.echo(plain(f"Not taken: {source.path}: {reasons}"), err=True)
     if one.first is not None and one.now is not None:
         hours = (one.now - one.first).total_seconds() / 3600
         parts.replayed = f"{hours:.0f} hours up to {one.now.astimezone(UTC):%H:%M} UTC were replayed"

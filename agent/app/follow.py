@@ -1,6 +1,7 @@
 """Recordings that go on after their replay: what is appended to them is taken in before each round."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,12 @@ from agent.engine.round import Outcomes, Rounds
 from agent.model.declared import Declarations
 from agent.model.rule import Rule
 from agent.store.store import Store
+from collectors.recording.growing import Change
 
 log = logging.getLogger(__name__)
+
+CUT = "cut off"
+_LOST = "what was written after the last look, if anything"
 
 
 class Following(Rounds):
@@ -36,6 +41,7 @@ class Following(Rounds):
         self._recordings = recordings
         self._looks = Looks(store, counts)
         self._unread: set[str] = set()  #: recordings that could not be read the last time
+        self.dropped: Counter[tuple[str, str]] = Counter()  #: how often something was lost, by source and reason
 
     @property
     def sources(self) -> frozenset[str]:
@@ -58,7 +64,18 @@ class Following(Rounds):
                 self._unread.discard(path)
             except OSError as problem:  # of the file: the store's are of another kind
                 self._tell(path, problem)
+            self._changed(recorded)
         self._looks.write()
+
+    def _changed(self, recorded: Recorded) -> None:
+        """Say what happened to a file, and count what it took: nobody knows how many looks, so it counts as one."""
+        for change in recorded.changes():
+            if change.what == "deleted":  # which is told as that it cannot be read
+                continue
+            tell = log.warning if change.lost else log.info
+            tell(f"recording {change.what}", extra={"fields": {"path": recorded.source.path, **_told(change)}})
+            if change.lost:
+                self.dropped.update((f"recording/{source}", CUT) for source in recorded.told)
 
     def _tell(self, path: str, problem: OSError) -> None:
         if path not in self._unread:
@@ -66,6 +83,20 @@ class Following(Rounds):
         self._unread.add(path)
 
 
+def _told(change: Change) -> dict[str, str | int]:
+    told: dict[str, str | int] = {}
+    if change.known:
+        told["known_lines"] = change.known
+    if change.lost:
+        told["lost"] = _LOST
+    return told
+
+
 def followed(parts: Parts) -> frozenset[str]:
     """The sources whose recordings are read on."""
     return parts.rounds.sources if isinstance(parts.rounds, Following) else frozenset()
+
+
+def dropped(parts: Parts) -> Mapping[tuple[str, str], int]:
+    """How often something of a recording that is followed was lost, by source and reason."""
+    return parts.rounds.dropped if isinstance(parts.rounds, Following) else {}

@@ -18,6 +18,7 @@ from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
 from collectors.otlp.json import parse as parse_json
 from collectors.otlp.receiver import REJECTED
+from collectors.recording.growing import Change, Growing, Herd
 from collectors.recording.lines import Lines
 from collectors.recording.reader import Reader, Reading
 
@@ -86,13 +87,18 @@ class Recorded:
     """A recording and how far it has been read."""
 
     source: Input
-    lines: Lines
+    lines: Lines | Growing
     reader: Reader = field(default_factory=Reader)
+    told: set[str] = field(default_factory=set)  #: the sources of its looks
     _now: datetime | None = None
 
     def so_far(self) -> Iterator[Reading]:
         """What stands in it and has not been read; may be asked again when it has grown. Raise OSError."""
         yield from self._counted(self.lines.whole())
+
+    def changes(self) -> list[Change]:
+        """What happened to the file since this was asked."""
+        return self.lines.changes() if isinstance(self.lines, Growing) else []
 
     def happened(self, *, ended: bool) -> Stream:
         """What it tells, in the order of its times; with `ended` also a last line whose end is missing."""
@@ -112,6 +118,7 @@ class Recorded:
         """Each look; it counts once the next one is asked for, so that one that nobody used never does."""
         for reading in self.reader.read(lines):
             self.source.taken += 1
+            self.told.add(reading.source.name)
             yield reading
             self._tell()
         self._tell()
@@ -142,6 +149,7 @@ class Inputs:
     absent: list[str] = field(default_factory=list)  #: paths that lead nowhere
     _streams: list[_File] = field(default_factory=list)
     _seen: set[Path] = field(default_factory=set)
+    _herd: Herd = field(default_factory=Herd)
 
     @property
     def readable(self) -> bool:
@@ -188,7 +196,7 @@ class Inputs:
             source.facts = source.taken = 1
             self.workflows.append((source.path, path.read_text("utf-8", "replace")))
         elif kind.format == "recording":
-            recorded = Recorded(source, Lines(path))
+            recorded = Recorded(source, Lines(path) if self.ended else Growing(path, self._herd))
             self.recordings.append(recorded)
             self._streams.append(_File(kind.first or _ALWAYS, lambda: recorded.happened(ended=self.ended)))
         elif kind.by_line:
@@ -199,10 +207,13 @@ class Inputs:
 
     def missing(self, path: Path) -> None:
         """Count a path that is not there."""
-        source = Input(str(path))
-        source.reject("does not exist")
-        self.absent.append(source.path)
-        self.files.append(source)
+        self.refuse(path, "does not exist")
+        self.absent.append(str(path))
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Count a path that is not even looked into."""
+        self.files.append(source := Input(str(path)))
+        source.reject(reason)
 
 
 def _push(due: list[tuple[Happened, int, Stream]], number: int, stream: Stream) -> None:
@@ -218,6 +229,8 @@ def find(paths: Sequence[Path], *, ended: bool = True) -> Inputs:
         if path.is_dir():
             for folder in sorted({file.parent for file in path.rglob("*") if file.is_file()}):
                 _folder(inputs, folder)
+        elif path.exists() and not path.is_file():
+            inputs.refuse(path, "is a stream, no file")
         elif path.exists():
             inputs.take(path, _index(path.parent / "index.jsonl").get(path.name))
         else:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from collectors.otlp.json import JsonError
 from collectors.otlp.json import parse as parse_json
 from collectors.otlp.signals import signal_of
 from collectors.otlp.wire import Traces
-from collectors.recording.lines import Lines
+from collectors.recording.lines import Lines, opened
 from collectors.recording.reader import first_time, looks_like_recording
 
 MOST_BYTES = 64 << 20  #: of one file that is read whole
@@ -92,10 +93,9 @@ def whole(path: Path) -> bytes:
 
 
 def _start(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
-        magic = file.read(2)
-    with gzip.open(path) if magic == b"\x1f\x8b" else path.open("rb") as file:
-        return bytes(file.read(size))
+    with BufferedReader(opened(path)) as file:
+        packed = file.peek(2)[:2] == b"\x1f\x8b"
+        return bytes(gzip.GzipFile(fileobj=file).read(size) if packed else file.read(size))
 
 
 def _by_lines(path: Path) -> Kind | None:

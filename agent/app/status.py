@@ -1,10 +1,11 @@
 """What an agent tells of itself: to its pages, and to `/metrics`."""
 
 from collections import Counter
+from collections.abc import Mapping
 from time import monotonic
 
 from agent import __version__
-from agent.app.follow import followed
+from agent.app.follow import dropped, followed
 from agent.app.parts import Parts
 from agent.store.engine import StoreProblem
 from agent.store.notes import SourceRow
@@ -83,8 +84,8 @@ def status(parts: Parts) -> Status:
         note="; ".join(f"{count:,} {why}" for why, count in _taken_otherwise(parts).items()),
         hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
     )
-    on = followed(parts)
-    replayed = [_recording(row, follows=row.source in on) for row in _recordings(parts)]
+    on, cut = followed(parts), dropped(parts)
+    replayed = [_recording(row, cut, follows=row.source in on) for row in _recordings(parts)]
     last = parts.last_round
     why_not = why_not_ready(parts)
     return Status(
@@ -104,7 +105,7 @@ def status(parts: Parts) -> Status:
     )
 
 
-def _recording(row: SourceRow, *, follows: bool) -> CollectorStatus:
+def _recording(row: SourceRow, cut: Mapping[tuple[str, str], int], *, follows: bool) -> CollectorStatus:
     return CollectorStatus(
         kind="recording",
         name=row.source.removeprefix("recording/"),
@@ -113,7 +114,7 @@ def _recording(row: SourceRow, *, follows: bool) -> CollectorStatus:
         facts=sum(row.counters.values()),
         per_second=0.0,
         refused={},
-        dropped={},
+        dropped={why: count for (source, why), count in cut.items() if source == row.source},
         note="followed" if follows else "replayed",
         hint="",
     )
@@ -129,7 +130,7 @@ def figures(parts: Parts) -> Figures:
         version=__version__,
         received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded},
         refused={("otlp", why): count for why, count in (counters.refused + parts.strangers).items()},
-        dropped={**{("otlp", why): count for why, count in _dropped(parts).items()}, **_lost(parts)},
+        dropped={**{("otlp", why): count for why, count in _dropped(parts).items()}, **_lost(parts), **dropped(parts)},
         commit_seconds=parts.memory.intake.counters.commit_seconds,
         round_seconds=parts.round_seconds,
         sources={("otlp", "http"): parts.last_spans, **{_place(row): row.last_success for row in rows}},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.common import SHORTEST, Duration, config_option, settings_of, shown_time, store_of, table
+from agent.model.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,9 +92,9 @@ def _say(
     finally:
         store.close()
     if told is None:
-        click.echo(f"There is no finding {fingerprint}. `seamwatch finding list` shows fingerprints.", err=True)
+        click.echo(f"There is no finding {plain(fingerprint)}. `seamwatch finding list` shows fingerprints.", err=True)
         return 2
-    click.echo(f"{told.rule} on {told.subject} is {_told(said)}.")
+    click.echo(f"{told.rule} on {plain(str(told.subject))} is {_told(said)}.")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.common import checked_settings, config_option, store_of, table
+from agent.model.plain import plain, plain_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,10 +101,11 @@ def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
     store.close()
     for one in judged:
         if one.subject == wanted:
-            click.echo(_told(one))
+            click.echo(plain_lines(_told(one)))
             return 0
     click.echo(
-        f"{rule.id} judges nothing called {wanted}. `seamwatch rules` lists rules; the Rule page its subjects.",
+        f"{rule.id} judges nothing called {plain(str(wanted))}. "
+        "`seamwatch rules` lists rules; the Rule page its subjects.",
         err=True,
     )
     return 3

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.common import Duration, Instant, Location, config_option, settings_of, table
+from agent.model.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def scan(
     for problem in result.problems:
         click.echo(str(problem), err=True)
     if why := result.unseen(gate=fail_on is not None or min_coverage > 0):
-        click.echo(why, err=True)
+        click.echo(plain(why), err=True)
         return 3
     if result.coverage < min_coverage:
         click.echo(f"Only {result.coverage:.0%} of what applies could be judged.", err=True)
@@ -87,7 +88,7 @@ def _table(result: "Scan") -> str:
     for source in shown["inputs"]:
         if source["rejected"] and source["format"] != "workflow":  # whose mistakes are told one by one
             reasons = ", ".join(f"{reason} ({count:,})" for reason, count in source["reasons"].items())
-            lines.append(f"not taken: {source['path']}: {reasons}")
+            lines.append(f"not taken: {plain(source['path'])}: {plain(reasons)}")
     findings = [
         [finding["severity"], finding["rule"], finding["state"], finding["fingerprint"], finding["says"]]
         for finding in shown["findings"]

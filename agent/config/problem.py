@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from agent.model.plain import plain
+
 # To the last @: a password may hold one, and so may a user's name.
 _USERINFO = re.compile(r"(://[^/\s:]*):\S*@")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHOWN = 60
 _QUOTED = 4096  #: a longer text is not searched for passwords, so none of it is shown
 MAX_PROBLEMS = 100
@@ -38,7 +39,7 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}, line {self.line}, column {self.column}" if self.line else self.file
         text = f"{where}: {self.what}{'' if self.what.endswith(('?', '!', '.')) else '.'}"
-        return _CONTROL.sub(" ", f"{text} {self.hint}".strip())
+        return plain(f"{text} {self.hint}".strip(), " ")
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -58,7 +59,7 @@ def quoted(value: object) -> str:
     if isinstance(value, str) and len(value) > _QUOTED:
         return f"a text of {len(value):,} characters"
     text = _USERINFO.sub(r"\1:***@", str(value) if isinstance(value, str | float) else _whole(value))
-    text = _CONTROL.sub(" ", text)
+    text = plain(text, " ")
     text = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
     return f'"{text}"' if isinstance(value, str) else text
 

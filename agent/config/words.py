@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from agent.config import crontab
 from agent.config.problem import nearest, quoted
+from agent.model.saying import hidden
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
@@ -112,6 +113,8 @@ def address(value: object) -> Address:
 def text(value: object) -> str:
     """Any text that is not empty."""
     if isinstance(value, str) and value.strip() and len(value) <= MAX_TEXT:
+        if what := hidden(value, "\n\t"):
+            wrong(f"is {quoted(value)}, with {what}", "Write it without.")
         return value
     if isinstance(value, str):
         wrong("is empty" if not value.strip() else f"is longer than {MAX_TEXT:,} characters", "Write a short text.")

@@ -54,23 +54,23 @@ def _wrong(word: str, owner: str, reason: str) -> str:
     for name, text, most in (("owner", owner, MAX_OWNER), ("reason", reason, MAX_REASON)):
         if len(text) > most:
             return f"The {name} has {len(text):,} characters. Write at most {most:,}."
-        if wrong := _hidden(name, text, "\n\t" if name == "reason" else ""):
-            return wrong
+        if what := hidden(text, "\n\t" if name == "reason" else ""):
+            return f"The {name} has {what}. Write it without."
     return ""
 
 
 def _trimmed(text: str) -> str:
-    """Without the blanks around it; nothing where nothing of it can be seen."""
+    """Without the blanks around it; nothing where nothing of it can be seen, or is refused."""
     text = text.strip()
-    return text if any(unicodedata.category(sign) not in _UNSEEN for sign in text) else ""
+    return text if any(sign in _TURNS or unicodedata.category(sign) not in _UNSEEN for sign in text) else ""
 
 
-def _hidden(name: str, text: str, allowed: str) -> str:
-    """The first character that is no plain text: which one, where, and what to do about it."""
+def hidden(text: str, allowed: str = "") -> str:
+    """The first character that is no plain text: which one, and where; empty where there is none."""
     for place, sign in enumerate(text, 1):
         what = _TURNING if sign in _TURNS else _NO_TEXT.get(unicodedata.category(sign), "")
         if what and sign not in allowed:
-            return f"The {name} has {what} (U+{ord(sign):04X}) as character {place:,}. Write it without."
+            return f"{what} (U+{ord(sign):04X}) as character {place:,}"
     return ""
 
 

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from agent.model.plain import plain
+
 UNKNOWN = "-"  #: stands for a cluster or group that no fact has named yet
 
 COMPONENT_KINDS = (
@@ -32,7 +34,6 @@ SEAM_KINDS = ("publishes", "consumes", "calls", "reads", "writes", "triggers")
 _PARADIGM = {"publishes": "event", "consumes": "event", "calls": "api", "triggers": "batch"}
 MAX_NAME = 512  #: characters; what is longer is cut
 _SERVED = re.compile(r"(.+?) [A-Z_-]+ ")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -117,8 +118,8 @@ def fingerprint(rule_id: str, subject: SubjectRef) -> str:
 
 
 def clean(name: str) -> str:
-    """A name fit for a key: control and bidirectional characters out, at most 512 characters."""
-    return _CONTROL.sub("", name).strip()[:MAX_NAME] or UNKNOWN
+    """A name fit for a key: hidden characters out, at most 512 characters."""
+    return plain(name).strip()[:MAX_NAME] or UNKNOWN
 
 
 def service(name: str) -> Component:

@@ -14,6 +14,8 @@ from agent.web.pages import finding_page
 from agent.web.shapes import errors
 from agent.web.views import Views
 
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
 
 def _told(most: int) -> Any:
     """A text of which `check` says what is wrong; its length is told to who reads the API's description."""
@@ -27,6 +29,13 @@ class Saying(BaseModel):
     owner: str = _told(MAX_OWNER)
     reason: str = _told(MAX_REASON)
     until: str = _told(MAX_UNTIL)
+
+
+def _only_a_form(request: Request) -> None:
+    """Refuse any other body, of which nothing would be read."""
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent and sent not in _FORMS:
+        raise HTTPException(422, f"The body came as {shown(sent)}. Send a form, or JSON to /api/v1.")
 
 
 def router(store: Store, views: Views, frame: Frame) -> APIRouter:
@@ -43,15 +52,9 @@ def router(store: Store, views: Views, frame: Frame) -> APIRouter:
         return ""
 
     @changes.post("/findings/{fingerprint}/{word}", include_in_schema=False)
-    def by_form(
-        request: Request,
-        fingerprint: str,
-        word: str,
-        owner: Annotated[str, Form()] = "",
-        reason: Annotated[str, Form()] = "",
-        until: Annotated[str, Form()] = "",
-    ) -> Response:
-        wrong = say(fingerprint, word, Saying(owner=owner, reason=reason, until=until))
+    def by_form(request: Request, fingerprint: str, word: str, saying: Annotated[Saying, Form()]) -> Response:
+        _only_a_form(request)
+        wrong = say(fingerprint, word, saying)
         if wrong:
             return finding_page(views, frame, request, fingerprint, wrong, 422)
         return RedirectResponse(f"/findings/{fingerprint}", 303)

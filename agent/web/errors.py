@@ -10,8 +10,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from agent.model.plain import plain
 from agent.store.engine import StoreProblem
 from agent.web.frame import Frame
 
@@ -25,8 +27,14 @@ _HEADLINES = {
 }
 _MOST = 5  #: mistakes of one request that are told
 _LONGEST = 80  #: characters of what somebody sent that are said again
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_KINDS = {dict: "an object", list: "a list", bool: "true or false", int: "a number", float: "a number"}
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    UploadFile: "a file",
+}
 _AGAIN = {"Retry-After": "5"}  #: seconds; a store that answers again is known within them
 _OBJECT = 'Send a JSON object, such as {"owner": "web"}.'
 
@@ -45,8 +53,8 @@ def told(request: Request, code: int, what: str, headers: Mapping[str, str] | No
 
 def shown(text: object) -> str:
     """What somebody sent, fit to be said again: no control characters, not too long."""
-    plain = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text))
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
+    told = plain(str(text), "\N{REPLACEMENT CHARACTER}")
+    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
 
 
 def install(app: FastAPI, frame: Frame, silent: str) -> None:

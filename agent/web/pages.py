@@ -307,5 +307,9 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
 
 
 def _lost(told: Status) -> list[tuple[str, str, int, int]]:
-    """Source, reason, number and of how many, for what was dropped."""
-    return [(one.name, reason, number, one.facts) for one in told.collectors for reason, number in one.dropped.items()]
+    """Source, reason, number and of how many (0: not known), for what was dropped."""
+    return [
+        (one.name, reason, number, one.facts if one.counts_spans else 0)
+        for one in told.collectors
+        for reason, number in one.dropped.items()
+    ]

@@ -131,6 +131,10 @@ def helps(reason: str) -> str:
     """What to do about facts that were dropped for a reason."""
     told = (
         ("bad id", "the sender breaks the specification: upgrade its exporter"),
+        (
+            "cut off",
+            "times a recording was cut off before all of it was read: rotate it by renaming, not by copytruncate",
+        ),
         ("empty poll", "by design: nothing was read"),
         ("failed poll", "by design: an error of the client, no message"),
         ("no room to pair", "too many open traces at once: send whole traces to one agent, or fewer of them"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from agent.model.columns import Role, Shape
+from agent.model.plain import plain as unhidden
 from collectors.otlp.budget import Look
 from collectors.otlp.instruments import instrument_of
 from collectors.otlp.wire import Value
@@ -150,7 +151,11 @@ _CUT = "\u2026"
 
 
 def clipped(name: str, most: int = NAME) -> str:
-    """A text that is kept, or shown: one that is too long is cut, and ends with a mark that says so."""
+    """A text that is kept, or shown: one that is too long is cut, and ends with a mark that says so.
+
+    A name is what it looks like; an address, a statement and an identity stay as they were sent.
+    """
+    name = unhidden(name) if most == NAME else name
     return name if len(name) <= most else name[: most - len(_CUT)] + _CUT
 
 

@@ -1,20 +1,56 @@
 """Lines of a file, plain or gzip. The file is open only while a piece of it is read, so thousands cost no handles."""
 
+import errno
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 MAX_LINE = 16 << 20  #: bytes
 _GZIP = b"\x1f\x8b"
 _PIECE = 32 << 10
 _GZIP_WINDOW = 31  #: of zlib: a gzip header, 32 KiB
+_WAITS = "a read of it waits for somebody to write"
+Read = Callable[[int, int], bytes]  #: from a place at most so many bytes
+
+
+class _Unblocked(FileIO):
+    """A file of which a read that would wait for somebody to write is an error: the kernel's log is such a file."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        found: bytes | None = super().read(-1 if size is None else size)
+        if found is None:
+            raise BlockingIOError(errno.EAGAIN, _WAITS)
+        return found
+
+    def readinto(self, buffer: "Buffer") -> int:
+        size: int | None = super().readinto(buffer)
+        if size is None:
+            raise BlockingIOError(errno.EAGAIN, _WAITS)
+        return size
+
+
+def unblocked(path: str | Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file, whose reads wait for nobody. Raise OSError."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def opened(path: Path) -> FileIO:
+    """A file to be read, without a buffer; a read that would wait raises OSError, as does this."""
+    return _Unblocked(path, "rb", opener=unblocked)
 
 
 class Pieces:
     """The bytes of a file from its start, piece by piece; where the file grows, what is new comes next."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Read | None = None) -> None:
         self.path = path
+        self._read = read or self._opening
         self.broken = False  #: gzip, and not whole
         self._at = 0
         self._gzip: bool | None = None  #: None until two bytes are there
@@ -26,9 +62,9 @@ class Pieces:
         if self._gzip is None and not self._known():
             return b""
         if not self._gzip:
-            return self._raw()
+            return self._first() or self._raw()
         while not self.broken:
-            raw = self._held or self._raw()
+            raw = self._first() or self._raw()
             inflated = self._inflate(raw)
             if inflated:
                 return inflated
@@ -38,19 +74,25 @@ class Pieces:
         return b""
 
     def _known(self) -> bool:
-        with self.path.open("rb") as file:
-            magic = file.read(len(_GZIP))
-        if not magic:
-            return False
-        self._gzip = magic == _GZIP
-        return True
+        self._held = self._raw()
+        if self._held:
+            self._gzip = self._held.startswith(_GZIP)
+        return self._gzip is not None
+
+    def _first(self) -> bytes:
+        """What was read and not yet used."""
+        held, self._held = self._held, b""
+        return held
 
     def _raw(self) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(self._at)
-            raw = file.read(_PIECE)
+        raw = self._read(self._at, _PIECE)
         self._at += len(raw)
         return raw
+
+    def _opening(self, at: int, size: int) -> bytes:
+        with opened(self.path) as file:
+            file.seek(at)
+            return file.read(size)
 
     def _inflate(self, raw: bytes) -> bytes:
         if self._inflating is None:
@@ -72,8 +114,8 @@ class Pieces:
 class Lines:
     """The lines of a file in its order, of which none is held that is over the bound."""
 
-    def __init__(self, path: Path) -> None:
-        self._pieces = Pieces(path)
+    def __init__(self, path: Path, read: Read | None = None) -> None:
+        self._pieces = Pieces(path, read)
         self._rest = bytearray()
         self._cut = False  #: the line that is being read is over the bound
 

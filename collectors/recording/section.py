@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.model.plain import plain_lines
 from agent.model.seam import clean
 
 MAX_NAMES = 200  #: distinct reasons or fields that are told apart; the rest is `other`
@@ -223,8 +224,7 @@ def _plain(item: object) -> str | None:
 
 
 def _stored(text: str) -> str:
-    # PostgreSQL holds every character but this one.
-    return text.replace("\0", "")
+    return plain_lines(text)  # of which PostgreSQL holds every character
 
 
 def instant(text: object) -> datetime | str:

@@ -226,6 +226,22 @@ def test_a_problem_has_its_column_and_key_as_well() -> None:
     assert (problem.file, problem.line, problem.column, problem.key) == ("w.yaml", 3, 11, "workflows[0].tier")
 
 
+def test_a_text_that_drives_a_terminal_or_turns_is_refused_and_any_script_is_taken() -> None:
+    assert wrong("""\
+workflows:
+  - {name: a, owner: "x\\e[2J", runbook: "\\x9b31m"}
+  - {name: b, owner: "\u202e"}
+  - {name: c, runbook: "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"}
+""") == [
+        'w.yaml, line 2, column 22: workflows.a.owner is "x [2J", with a control character (U+001B) as character 2. '
+        "Write it without.",
+        'w.yaml, line 2, column 41: workflows.a.runbook is " 31m", with a control character (U+009B) as character 1. '
+        "Write it without.",
+        'w.yaml, line 3, column 22: workflows.b.owner is " ", with a character that turns the order of the text '
+        "(U+202E) as character 1. Write it without.",
+    ]
+
+
 def test_a_name_is_declared_once_in_all_files() -> None:
     first = "workflows: [{name: a}]\nteams: [{name: t}]\ncomponents: [{component: 'topic:p/x', owner: web}]"
     second = """\

@@ -1,7 +1,7 @@
 """A recording that is replayed goes on: what is appended is folded by the same reader, whatever the store does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import pytest
 from agent.app.demo import replay, replay_and_follow
 from agent.app.follow import Following, followed
 from agent.app.parts import Parts, assemble
-from agent.app.status import status
+from agent.app.status import figures, status
 from agent.config.load import load
 from agent.config.settings import Settings
+from agent.web.words import helps
 from tests.e2e.commands import told
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -108,10 +109,88 @@ def test_a_recording_that_is_away_for_a_while_is_read_on(parts: Parts, recording
     append(recording, f"{look(10)}\n")
     recording.rename(tmp_path / "away")
     parts.rounds.run(at(10))
-    assert taken(parts)[0] == at(9)
+    last, facts = taken(parts)
+    assert last == at(10), "what was written before it went is taken in"
     (tmp_path / "away").rename(recording)
+    append(recording, f"{look(11)}\n")
+    parts.rounds.run(at(11))
+    assert taken(parts) == (at(11), facts + facts // 11), "and nothing twice"
+
+
+def rotated(recording: Path) -> None:
+    recording.rename(recording.with_suffix(".1"))
+
+
+def truncated(recording: Path) -> None:
+    recording.write_text("")
+
+
+def rotated_with_a_new_file(recording: Path) -> None:
+    rotated(recording)
+    recording.touch()
+
+
+def deleted(recording: Path) -> None:
+    recording.unlink()
+
+
+def put_in_its_place(recording: Path) -> None:
+    new = recording.with_suffix(".new")
+    new.write_bytes(recording.read_bytes())
+    new.rename(recording)
+
+
+def quiet(_recording: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("happens", "events", "dropped"),
+    [
+        (rotated, [("recording cannot be read", "WARNING"), ("recording rotated", "INFO")], {}),
+        (rotated_with_a_new_file, [("recording rotated", "INFO")], {}),
+        (put_in_its_place, [("recording rotated", "INFO")], {}),
+        (deleted, [("recording cannot be read", "WARNING")], {}),
+        (truncated, [("recording truncated", "WARNING")], {"cut off": 1}),
+        (quiet, [], {}),
+    ],
+)
+def test_whatever_becomes_of_a_recording_it_is_read_on_and_said_once(
+    parts: Parts,
+    recording: Path,
+    caplog: pytest.LogCaptureFixture,
+    happens: Callable[[Path], None],
+    events: list[tuple[str, str]],
+    dropped: dict[str, int],
+) -> None:
+    caplog.set_level("INFO", "agent.app.follow")
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    _, facts = taken(parts)
+    happens(recording)
+    parts.rounds.run(at(9))
+    parts.rounds.run(at(9))
+    for step in range(10, 12):
+        append(recording, f"{look(step)}\n")
+        parts.rounds.run(at(step))
+        assert taken(parts) == (at(step), facts // 10 * (step + 1)), "every look is counted once"
+    assert [(one.getMessage(), one.levelname) for one in caplog.records] == events
+    [told] = [one for one in status(parts).collectors if one.kind == "recording"]
+    assert (told.state, told.dropped) == ("fresh", dropped)
+    assert sum(figures(parts).dropped.values()) == sum(dropped.values())
+
+
+def test_what_a_recording_lost_stands_on_its_page_and_in_the_log(
+    parts: Parts, recording: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    append(recording, look(10)[:50])
     parts.rounds.run(at(10))
-    assert taken(parts)[0] == at(10)
+    recording.write_text(f"{look(11)}\n")
+    parts.rounds.run(at(11))
+    [event] = caplog.records
+    lost = "what was written after the last look, if anything"
+    assert event.fields == {"path": str(recording), "lost": lost}  # type: ignore[attr-defined]  # given by `extra`
+    assert "rotate it by renaming" in helps("cut off")
 
 
 def test_follow_needs_a_replay(tmp_path: Path) -> None:

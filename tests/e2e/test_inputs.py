@@ -18,7 +18,7 @@ import pytest
 from agent.app.inputs import Sent, find
 from agent.app.scan import scan
 from collectors.otlp.decode import Decoder
-from tests.e2e.commands import told
+from tests.e2e.commands import seamwatch, told
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -192,6 +192,19 @@ def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
     (tmp_path / "r.ndjson").write_text(look())
     inputs = find([tmp_path, tmp_path / "r.ndjson", tmp_path])
     assert len(inputs.files) == len(list(inputs.happened())) == 1
+
+
+def test_a_file_that_keeps_its_reader_waiting_is_refused(tmp_path: Path) -> None:
+    """The kernel's log is a file for all who ask, and a read of it waits for the next message."""
+    done = seamwatch("scan", "/proc/kmsg", cwd=tmp_path, timeout=60)
+    assert done.returncode == 3, "whoever may not read it is refused as well"
+    assert done.stdout.startswith("not taken: /proc/kmsg: ")
+
+
+def test_a_stream_keeps_no_replay_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    [source] = find([tmp_path / "pipe"]).files
+    assert source.reasons == {"is a stream, no file": 1}
 
 
 def test_everything_happens_in_the_order_of_arrival(tmp_path: Path) -> None:

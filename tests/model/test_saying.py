@@ -46,6 +46,9 @@ def test_what_turns_the_order_of_text_is_refused(sign: str) -> None:
     told = f"has a character that turns the order of the text (U+{ord(sign):04X}) as character 3. Write it without."
     assert check("ack", f"ab{sign}cd", "", "", NOW) == (None, f"The owner {told}")
     assert check("dispute", "", f"ab{sign}cd", "", NOW) == (None, f"The reason {told}")
+    alone = told.replace("character 3", "character 1")
+    assert check("ack", sign, "", "", NOW) == (None, f"The owner {alone}")
+    assert check("dispute", "", f" {sign}\u200b ", "", NOW) == (None, f"The reason {alone}")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -40,6 +41,7 @@ def estate_with(tmp_path: Path) -> Iterator[tuple[TestClient, str, Path]]:
     ("owner", "reason", "wrong"),
     [
         ("a\u202eb", "r", "The owner has a character that turns the order of the text (U+202E) as character 2."),
+        ("\u202e", "r", "The owner has a character that turns the order of the text (U+202E) as character 1."),
         ("a\nb", "r", "The owner has a control character (U+000A) as character 2."),
         ("o", "a\x1b[2J", "The reason has a control character (U+001B) as character 2."),
         ("o", "line\none \x85", ""),  # at the end it is a blank
@@ -77,3 +79,34 @@ def test_half_a_character_is_refused_by_api_and_command(estate_with: tuple[TestC
         assert (answer.status_code, key in answer.json()["what"]) == (422, True)
     done = told("finding", "ack", address.rpartition("/")[2], "--owner", "a\udcff", cwd=folder)
     assert (done.code, "The owner has half a character (U+DCFF) as character 2." in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "what"),
+    [
+        ({"data": {"ownr": "web"}}, "&#34;ownr&#34; means nothing here. Write owner, reason or until."),
+        ({"data": {"owner": "web", "\x1b[2J": "x"}}, "\N{REPLACEMENT CHARACTER}[2J"),
+        ({"files": {"owner": b"web"}}, "owner is a file. Write it as text, such as"),
+        ({"json": {"owner": "web"}}, "The body came as application/json. Send a form, or JSON to /api/v1."),
+    ],
+)
+def test_a_form_with_a_field_that_the_api_refuses_changes_nothing(
+    estate_with: tuple[TestClient, str, Path], sent: dict[str, Any], what: str
+) -> None:
+    client, address, _ = estate_with
+    before = client.get(f"/api/v1{address}").json()
+    form = client.post(f"{address}/ack", headers=HEADERS, follow_redirects=False, **sent)
+    assert (form.status_code, form.headers["content-type"]) == (422, "text/html; charset=utf-8")
+    assert what in form.text
+    assert client.get(f"/api/v1{address}").json() == before
+
+
+@pytest.mark.parametrize("sent", [{}, {"data": {}}, {"data": {"owner": "web"}}, {"files": {"owner": (None, "web")}}])
+def test_a_form_without_a_field_or_with_one_is_taken(
+    estate_with: tuple[TestClient, str, Path], sent: dict[str, Any]
+) -> None:
+    client, address, _ = estate_with
+    assert client.post(f"{address}/ack", headers=HEADERS, follow_redirects=False, **sent).status_code == 303
+    assert client.get(f"/api/v1{address}").json()["said"]["owner"] == (
+        "web" if sent.get("data") or "files" in sent else ""
+    )

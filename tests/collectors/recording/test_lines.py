@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import os
 import random
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.recording.lines import MAX_LINE, Lines
+from collectors.recording.lines import MAX_LINE, Lines, opened
 from collectors.recording.reader import Reader, looks_like_recording, read
 
 AT = "2026-11-01T00:00:30Z"
@@ -157,6 +159,18 @@ def test_no_file_is_held_open(tmp_path: Path) -> None:
     reading = [Lines(tmp_path / "x").whole() for _ in range(50)]
     assert [next(lines) for lines in reading] == [b"a"] * 50
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def test_a_read_that_would_wait_is_an_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x")
+    writer = os.open(tmp_path / "x", os.O_RDWR)  # so that the pipe is not over, only empty
+    with opened(tmp_path / "x") as raw, BufferedReader(opened(tmp_path / "x")) as buffered:
+        for read in (raw.read, buffered.read, buffered.readline):
+            with pytest.raises(BlockingIOError, match="waits for somebody to write"):
+                read(10)
+        os.write(writer, b"a\nb")
+        assert raw.read(10) == b"a\nb"
+    os.close(writer)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_line() -> None:
