@@ -122,8 +122,8 @@ class Growing:
 
     @property
     def broken(self) -> bool:
-        """The file is gzip, and broken or cut off."""
-        return self._lines.broken
+        """The file is gzip, and broken; where it is cut off, more will come."""
+        return self._lines.damaged
 
     def changes(self) -> list[Change]:
         """What happened to it since this was asked."""

@@ -51,7 +51,7 @@ class Pieces:
     def __init__(self, path: Path, read: Read | None = None) -> None:
         self.path = path
         self._read = read or self._opening
-        self.broken = False  #: gzip, and not whole
+        self.broken = False  #: gzip, and no more of it can be read
         self._at = 0
         self._gzip: bool | None = None  #: None until two bytes are there
         self._inflating: zlib._Decompress | None = None
@@ -69,9 +69,13 @@ class Pieces:
             if inflated:
                 return inflated
             if not raw:
-                self.broken = self._inflating is not None
                 return b""
         return b""
+
+    @property
+    def cut(self) -> bool:
+        """What was read of it ends within gzip."""
+        return self._inflating is not None
 
     def _known(self) -> bool:
         self._held = self._raw()
@@ -122,6 +126,11 @@ class Lines:
     @property
     def broken(self) -> bool:
         """The file is gzip, and broken or cut off."""
+        return self.damaged or self._pieces.cut
+
+    @property
+    def damaged(self) -> bool:
+        """The file is gzip, and broken: no more of it can be read, however it grows."""
         return self._pieces.broken
 
     def whole(self) -> Iterator[bytes]:

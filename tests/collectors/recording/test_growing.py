@@ -1,6 +1,7 @@
 """A file that somebody writes to is read on whatever becomes of it, and no line of it is given twice."""
 
 import gc
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,20 @@ def test_a_file_that_grows_or_is_quiet_is_only_read_on(growing: Growing, path: P
 def test_a_file_that_grows_gives_the_same_line_twice_where_it_stands_twice(growing: Growing, path: Path) -> None:
     write(path, 99, 100)
     assert numbers(growing) == [99]
+
+
+def test_gzip_that_is_being_written_is_read_on_from_within(path: Path) -> None:
+    packed = gzip.compress(path.read_bytes())
+    path.write_bytes(packed[: len(packed) // 2])
+    growing = Growing(path, Herd())
+    found = numbers(growing)
+    assert not growing.broken
+    with path.open("ab") as file:
+        file.write(packed[len(packed) // 2 :])
+    assert found + numbers(growing) == list(range(100))
+    with path.open("ab") as file:
+        file.write(b"no gzip")
+    assert (numbers(growing), growing.broken) == ([], True)
 
 
 def copied_and_truncated(path: Path) -> None:
