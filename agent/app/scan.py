@@ -10,11 +10,13 @@ from typing import Any
 
 from agent.app.inputs import Inputs, find
 from agent.app.replay import Progress, Replay, stretches
-from agent.app.wiring import catalogue, decoder, thresholds
+from agent.app.wiring import catalogue, declared_by, decoder, thresholds
+from agent.config import workflow
 from agent.config.problem import Problem
+from agent.config.raising import ConfigError
 from agent.config.settings import Settings
-from agent.config.workflow import declare
 from agent.engine.round import Outcomes, Rounds
+from agent.model.declared import Declarations
 from agent.model.facts import Column
 from agent.model.finding import Finding, Signal
 from agent.model.seam import SeamKey
@@ -47,6 +49,9 @@ class Scan:
             return f"Nothing was looked at: the first of it is of {_time(self.beyond)}, after --as-of."
         if self.last is None:
             return "Nothing was looked at: the inputs tell of nothing that happened."
+        if gate and self.problems:
+            left_out = ", ".join(dict.fromkeys(problem.file for problem in self.problems))
+            return f"Left out for mistakes in it: {left_out}. The rest was judged."
         if gate and self.inputs.absent:
             several = len(self.inputs.absent) > 1
             return f"{', '.join(self.inputs.absent)} {'do' if several else 'does'} not exist: the rest was judged."
@@ -141,7 +146,7 @@ def scan(
 ) -> Scan:
     """Judge everything below some paths; what cannot be read is counted, and the rest judged."""
     inputs = find(paths)
-    declared, problems = declare(inputs.workflows)
+    declared, problems = _declared(inputs, settings)
     _left_out(inputs, problems)
     result = Scan(inputs, problems)
     with tempfile.TemporaryDirectory(prefix="seamwatch-scan-") as folder:
@@ -175,9 +180,23 @@ def scan(
     return result
 
 
+def _declared(inputs: Inputs, settings: Settings | None) -> tuple[Declarations, tuple[Problem, ...]]:
+    """What workflow files declare, the configured ones too; a mistake in one of those is one of the configuration."""
+    given = {Path(path).resolve() for path, _ in inputs.workflows}
+    configured: list[tuple[str, str]] = []
+    if settings is not None and settings.workflows:
+        declared_by(settings)
+        files, _ = workflow.find(settings.workflows, settings.base)
+        others = [file for file in files if file.resolve() not in given]
+        configured = [(str(file), file.read_text("utf-8", "replace")) for file in others]
+    return workflow.declare([*configured, *inputs.workflows])
+
+
 def _left_out(inputs: Inputs, problems: Sequence[Problem]) -> None:
     """Count what is wrong with workflow files."""
     files = {source.path: source for source in inputs.files if source.format == "workflow"}
+    if others := tuple(problem for problem in problems if problem.file not in files):
+        raise ConfigError(others)
     for problem in problems:
         source = files[problem.file]
         source.facts = source.taken = 0

@@ -121,3 +121,29 @@ def test_workflow_files_alone_are_judged(tmp_path: Path) -> None:
     assert wrong.returncode == 3
     assert "line 3" in wrong.stderr
     assert "owner" in wrong.stderr
+
+
+def test_the_workflow_files_of_the_configuration_are_judged_with_a_capture(tmp_path: Path) -> None:
+    flows = tmp_path / "flows.yaml"
+    flows.write_text("workflows: [{name: a, tier: production}]")
+    (tmp_path / "seamwatch.yaml").write_text("workflows: [flows.yaml]")
+    capture = str(CAPTURES / "py-healthy")
+    rules = [
+        {found["rule"] for found in scanned(tmp_path, *paths)["findings"]}
+        for paths in ([capture], [capture, str(flows)])
+    ]
+    assert "GOV-01" in rules[0]
+    assert rules[0] == rules[1]
+    flows.write_text("workflows: [{nmae: a, tier: production}]")
+    done = seamwatch("scan", capture, cwd=tmp_path)
+    assert (done.returncode, "flows.yaml, line 1" in done.stderr) == (2, True)
+    assert seamwatch("scan", "nowhere", "--config", "seamwatch.yaml", cwd=tmp_path).returncode == 2
+
+
+def test_a_mistake_in_a_workflow_file_opens_no_gate(tmp_path: Path) -> None:
+    (tmp_path / "flows.yaml").write_text("workflows: [{name: a, tier: production, ownr: x}]")
+    capture = str(CAPTURES / "py-healthy")
+    done = seamwatch("scan", capture, "flows.yaml", "--fail-on", "high", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "Left out for mistakes in it: flows.yaml. The rest was judged." in done.stderr
+    assert seamwatch("scan", capture, "flows.yaml", cwd=tmp_path).returncode == 0
