@@ -86,9 +86,12 @@ def backlog(*, committing: float = 60, **more: object) -> Backlog:
     ("more", "says"),
     [
         ({"members": series([2]), "partitions": 12}, "Start up to 10 more of `billing`: 2 members read 12 partitions"),
-        ({"members": series([3]), "partitions": 3}, "`kafka-topics.sh --alter --topic orders --partitions 6`"),
+        (
+            {"members": series([3]), "partitions": 3},
+            "`kafka-topics.sh --bootstrap-server <broker> --alter --topic orders --partitions 6`",
+        ),
         ({"members": series([0]), "partitions": 3}, "Start `billing`: it has no member, so nobody reads `orders`."),
-        ({}, "`kafka-consumer-groups.sh --describe --members --group billing`"),
+        ({}, "`kafka-consumer-groups.sh --bootstrap-server <broker> --describe --members --group billing`"),
         ({"behind": {"0": 10, "7": 900}}, "Partition 7 of `orders` has 900 of the 910 messages behind"),
         ({}, "`billing` reads 1/s of what is written at 1.7/s: it has to get 67% faster only to keep up."),
         ({"committing": 0}, "`billing` has committed nothing in 15 min"),
@@ -129,8 +132,15 @@ def test_a_shared_table_keeps_its_declared_owner_and_the_others_end_the_smallest
     steps = judged("SCH-04", Table(as_of=AS_OF, table=orders, owner="sales", writers=users)).do
     assert steps[0].startswith("Let `shop` alone write `shop.orders`, and begin with `mail` (7 writes in 7 d)")
     assert steps[1] == "Then do the same for `bi`."
-    assert "`REVOKE INSERT, UPDATE, DELETE ON orders FROM USER`" in steps[2]
+    assert "in the database `shop`: `REVOKE INSERT, UPDATE, DELETE ON orders FROM <role>`" in steps[2]
     assert '{component: "service:mail", owner: sales}' in steps[3]
+
+
+def test_of_writers_that_write_equally_often_none_is_chosen() -> None:
+    users = tuple(TableUser(service(name), None, 4) for name in ("api", "worker"))
+    steps = judged("SCH-04", Table(as_of=AS_OF, table=table("postgresql", "shop", "orders"), writers=users)).do
+    assert steps[0].startswith("Decide who owns `shop.orders`: `api`, `worker` write it equally often (4 writes each")
+    assert "with the role of each other one in the database `shop`: `REVOKE" in steps[1]
 
 
 def test_no_name_ends_its_code_and_of_many_the_first_are_told() -> None:
@@ -161,7 +171,7 @@ def test_a_name_that_a_sender_makes_up_ends_no_command_that_is_pasted() -> None:
         ),
     )
     told = "\n".join(shared.do)
-    assert 'ON "t; DROP TABLE u" FROM USER' in told
+    assert 'ON "t; DROP TABLE u" FROM <role>' in told
     assert r'component: "service:b\", x: \""' in told
 
 

@@ -4,6 +4,7 @@ from agent.model.steps import code, length, own, rate, typed
 from agent.model.subjects import Backlog
 from rules.backlog.rising_lag.windows import Fast, Slow
 
+BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a backlog
 _HOT = 0.5  #: of the backlog in one partition: more members would not help it (ours)
 
 
@@ -19,7 +20,7 @@ def _hot(backlog: Backlog) -> tuple[str, ...]:
     worst = max(behind, key=lambda partition: behind[partition])
     if behind[worst] < _HOT * total:
         return ()
-    describe = code(f"kafka-consumer-groups.sh --describe --group {typed(backlog.group)}")
+    describe = code(f"kafka-consumer-groups.sh {BROKER} --describe --group {typed(backlog.group)}")
     return (
         f"Partition {worst} of {own(backlog.topic)} has {behind[worst]:,} of the {total:,} messages behind: look for a "
         f"key that is too frequent, or a message that is tried for ever, at the offset that {describe} shows.",
@@ -30,7 +31,7 @@ def _members(backlog: Backlog) -> str:
     group, topic = own(backlog.group), own(backlog.topic)
     members, partitions = backlog.members.last, backlog.partitions
     if members is None or partitions is None:
-        asked = code(f"kafka-consumer-groups.sh --describe --members --group {typed(backlog.group)}")
+        asked = code(f"kafka-consumer-groups.sh {BROKER} --describe --members --group {typed(backlog.group)}")
         return (
             f"Compare the members of {group} with the partitions of {topic} ({asked}): with fewer members than "
             f"partitions add members, with as many add partitions."
@@ -42,7 +43,7 @@ def _members(backlog: Backlog) -> str:
             f"Start up to {partitions - members:,.0f} more of {group}: {members:,.0f} "
             f"{'member reads' if members == 1 else 'members read'} {partitions:,} partitions of {topic}."
         )
-    alter = code(f"kafka-topics.sh --alter --topic {typed(backlog.topic)} --partitions {2 * partitions}")
+    alter = code(f"kafka-topics.sh {BROKER} --alter --topic {typed(backlog.topic)} --partitions {2 * partitions}")
     return (
         f"More members of {group} would stand idle ({members:,.0f} on {partitions:,} "
         f"{'partition' if partitions == 1 else 'partitions'}): make its handler faster, or add partitions ({alter}; "
@@ -70,7 +71,7 @@ def _deleted(backlog: Backlog) -> tuple[str, ...]:
     if age is None or kept is None:
         return ()
     more = code(
-        f"kafka-configs.sh --alter --entity-type topics --entity-name {typed(backlog.topic)} "
+        f"kafka-configs.sh {BROKER} --alter --entity-type topics --entity-name {typed(backlog.topic)} "
         f"--add-config retention.ms={int(2 * kept.total_seconds() * 1000)}"
     )
     return (

@@ -18,12 +18,23 @@ def written(table: Table, writers: Sequence[TableUser], owners: dict[Component, 
     keeper = (declared or ranked)[-1]
     others = [user for user in ranked if owners[user.component] != owners[keeper.component]]
     first = others[0]
+    if first.count == keeper.count and not declared:
+        return (_decided(table, ranked), *_ended(table.table, "each other one"), *_one_team(keeper, first))
     return (
         f"Let {own(keeper.component)} alone write {own(table.table)}, and begin with {own(first.component)} "
         f"({_times(first.count)} in 7 d): let it ask {own(keeper.component)} for the change, by an API or by an event.",
         *_then(others[1:]),
-        *_ended(table.table, others),
+        *_ended(table.table, few(user.component.name for user in others)),
         *_one_team(keeper, first),
+    )
+
+
+def _decided(table: Table, writers: Sequence[TableUser]) -> str:
+    """Nothing here tells whose it is."""
+    return (
+        f"Decide who owns {own(table.table)}: {few(user.component.name for user in writers)} write it equally often "
+        f"({_times(writers[0].count)} each in 7 d). Let that one alone write it, and the others ask it for a change, "
+        f"by an API or by an event."
     )
 
 
@@ -54,18 +65,18 @@ def _then(others: Sequence[TableUser]) -> tuple[str, ...]:
     return (f"Then do the same for {few(user.component.name for user in others)}.",) if others else ()
 
 
-def _ended(table: Component, others: Sequence[TableUser]) -> tuple[str, ...]:
+def _ended(table: Component, whose: str) -> tuple[str, ...]:
     if table.name.partition("/")[0] not in _RELATIONAL:
         return ()
-    names, right = few(user.component.name for user in others), _revoke("INSERT, UPDATE, DELETE", table)
-    return (f"Then end the right to write it, with the database user of {names}: {right}.",)
+    right = _revoke("INSERT, UPDATE, DELETE", table)
+    return (f"Then end the right to write it, with the role of {whose} in the database{_database(table)}: {right}.",)
 
 
 def _revoke(rights: str, table: Component) -> str:
     """A line for a person to type; nothing here runs it. PostgreSQL reaches no other database than its session's."""
     system, _, name = table.name.rpartition("/")
     inside = name.partition(".")[2] if system in ("postgresql", "cockroachdb") else ""
-    return code(" ".join(("REVOKE", rights, "ON", _identifier(inside or name), "FROM USER")))
+    return code(" ".join(("REVOKE", rights, "ON", _identifier(inside or name), "FROM <role>")))
 
 
 def _identifier(name: str) -> str:
@@ -73,6 +84,12 @@ def _identifier(name: str) -> str:
     return ".".join(
         part if _PLAIN.fullmatch(part) else '"{}"'.format(part.replace('"', '""')) for part in name.split(".")
     )
+
+
+def _database(table: Component) -> str:
+    """Where its name tells one."""
+    system, _, name = table.name.rpartition("/")
+    return f" {code(name.partition('.')[0])}" if system in _RELATIONAL and "." in name else ""
 
 
 def _times(count: int) -> str:

@@ -84,7 +84,7 @@ def _repair(seen: Deliveries) -> str:
     doubled = seen.rewritten or seen.interrupted
     return (
         f"Repair what {own(seen.group)} did twice, for {doubled:,} {'delivery' if doubled == 1 else 'deliveries'} of "
-        f"{own(seen.topic)}: the spans that were kept with this finding tell traces and offsets."
+        f"{own(seen.topic)}: the newest spans are kept with this finding, and tell traces and offsets."
     )
 
 
