@@ -41,6 +41,7 @@ class Following(Rounds):
         self._recordings = recordings
         self._looks = Looks(store, counts)
         self._unread: set[str] = set()  #: recordings that could not be read the last time
+        self._refused = {one.source.path: Counter(one.source.reasons) for one in recordings}
         self.dropped: Counter[tuple[str, str]] = Counter()  #: how often something was lost, by source and reason
 
     @property
@@ -64,8 +65,21 @@ class Following(Rounds):
                 self._unread.discard(path)
             except OSError as problem:  # of the file: the store's are of another kind
                 self._tell(path, problem)
+            self._refuse(recorded)
             self._changed(recorded)
         self._looks.write()
+
+    def _refuse(self, recorded: Recorded) -> None:
+        """Count what could not be taken since the last look; a line that says nothing is of the file's own source."""
+        path, reasons = recorded.source.path, recorded.source.reasons
+        fresh, before = reasons - self._refused[path], self._refused[path]
+        if not fresh:
+            return
+        self._refused[path] = Counter(reasons)
+        source = min(recorded.told, default=path)
+        self.dropped.update({(f"recording/{source}", reason): count for reason, count in fresh.items()})
+        if fresh.keys() - before.keys():  # each reason once: the numbers are on the Collectors page
+            log.warning("recording not taken", extra={"fields": {"path": path, "why": dict(fresh)}})
 
     def _changed(self, recorded: Recorded) -> None:
         """Say what happened to a file, and count what it took: nobody knows how many looks, so it counts as one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.app.demo import replay, replay_and_follow
-from agent.app.follow import Following, followed
+from agent.app.follow import Following, dropped, followed
 from agent.app.parts import Parts, assemble
 from agent.app.status import figures, status
 from agent.config.load import load
@@ -71,6 +71,23 @@ def test_what_is_appended_is_taken_in_before_the_next_round(parts: Parts, record
     assert taken(parts)[0] == at(11), "nothing new, and nothing twice"
     assert followed(parts) == {"recording/kafka/prod"}
     assert parts.replayed.endswith("were replayed, and the recordings are followed")
+
+
+def test_a_line_that_cannot_be_taken_is_counted_by_its_reason_and_harms_no_other(
+    parts: Parts, recording: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    replay_and_follow(parts, [recording], timedelta(minutes=1))
+    assert dropped(parts) == {}
+    append(recording, "xx\n", f"{look(10)}\n", '{"recording":1,"source":"kafka","at":"garbage"}\n', "yy\n")
+    parts.rounds.run(at(10))
+    assert taken(parts)[0] == at(10)
+    lost = {("recording/kafka/prod", "line is no JSON"): 2, ("recording/kafka/prod", "time is not RFC 3339"): 1}
+    assert dropped(parts) == lost
+    assert figures(parts).dropped.items() >= lost.items()
+    append(recording, "zz\n")
+    parts.rounds.run(at(11))
+    assert dropped(parts)["recording/kafka/prod", "line is no JSON"] == 3
+    assert [record.message for record in caplog.records].count("recording not taken") == 1
 
 
 def test_a_line_that_is_being_written_waits_for_its_end(parts: Parts, recording: Path) -> None:
@@ -187,7 +204,8 @@ def test_what_a_recording_lost_stands_on_its_page_and_in_the_log(
     parts.rounds.run(at(10))
     recording.write_text(f"{look(11)}\n")
     parts.rounds.run(at(11))
-    [event] = caplog.records
+    half, event = caplog.records
+    assert half.getMessage() == "recording not taken", "the line of which only a half was written"
     lost = "what was written after the last look, if anything"
     assert event.fields == {"path": str(recording), "lost": lost}  # type: ignore[attr-defined]  # given by `extra`
     assert "rotate it by renaming" in helps("cut off")
