@@ -89,7 +89,7 @@ def _do(
     table: Table, writers: list[TableUser], foreign: list[str], holders: set[str], *, shared: bool
 ) -> tuple[str, ...]:
     if shared:
-        return steps.written(table, writers, {user.component: _owner(user) for user in writers})
+        return steps.written(table, [(_owner(user), user) for user in writers])
     return steps.read(table, _bare(foreign), _bare(sorted(holders)))
 
 

@@ -11,15 +11,21 @@ _PLAIN = re.compile(r"[^\W\d]\w*")
 _RELATIONAL = ("postgresql", "mysql", "mariadb", "mssql", "oracle", "cockroachdb")
 
 
-def written(table: Table, writers: Sequence[TableUser], owners: dict[Component, str]) -> tuple[str, ...]:
+def written(table: Table, writers: Sequence[tuple[str, TableUser]]) -> tuple[str, ...]:
     """Of several writers the declared owner stays, else the busiest; the others end, the one with the least first."""
-    ranked = sorted(writers, key=lambda user: user.count)
-    declared = [user for user in ranked if table.owner is not None and user.owner == table.owner]
-    keeper = (declared or ranked)[-1]
-    others = [user for user in ranked if owners[user.component] != owners[keeper.component]]
+    ranked = sorted(writers, key=lambda one: one[1].count)
+    declared = [one for one in ranked if table.owner is not None and one[1].owner == table.owner]
+    owner, keeper = (declared or ranked)[-1]
+    others = [user for other, user in ranked if other != owner]
+    if not others:
+        return ()
     first = others[0]
     if first.count == keeper.count and not declared:
-        return (_decided(table, ranked), *_ended(table.table, "each other one"), *_one_team(keeper, first))
+        return (
+            _decided(table, [user for _, user in ranked]),
+            *_ended(table.table, "each other one"),
+            *_one_team(keeper, first),
+        )
     return (
         f"Let {own(keeper.component)} alone write {own(table.table)}, and begin with {own(first.component)} "
         f"({_times(first.count)} in 7 d): let it ask {own(keeper.component)} for the change, by an API or by an event.",
