@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from agent.engine.beside import Beside
+from agent.model.declared import Workflow
 from agent.model.finding import SHOWN, Finding, Urgency, urgency
 from agent.model.rule import Rule, Stability
 from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
 from agent.model.verdict import Outcome
 from agent.store.store import SeamRow, Store
+from agent.web.duty import Duties
 from agent.web.words import seam_name, subject_name
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ class FindingView:
     mark: str  #: page | fix | tidy
     name: str  #: its subject, as people call it
     quiet: bool  #: acknowledged, silenced or waived, and that still holds
+    workflows: tuple[Workflow, ...] = ()  #: that its subject belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,8 @@ class _Judged:
 class Overviews:
     """Reads the estate; looks between two readings share one, and a new one is made beside them."""
 
-    def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime]) -> None:
-        self._store, self._rules, self._clock = store, rules, clock
+    def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime], duties: Duties) -> None:
+        self._store, self._rules, self._clock, self._duties = store, rules, clock, duties
         self._fixed: dict[SeamKey, _Fixed] = {}
         self._looked: datetime | None = None  #: the instant that the last round judged
         self.ahead: list[Callable[[Overview], object]] = []  #: what is made of each reading before it is shown
@@ -155,7 +158,8 @@ class Overviews:
         rule = self._rules.get(finding.rule)
         pages = rule is not None and rule.pages and rule.stability is Stability.STABLE
         mark = _MARKS[urgency(finding, pages=pages)]
-        return FindingView(finding, rule, mark, subject_name(finding.subject), finding.said.holds(self._clock()))
+        quiet = finding.said.holds(self._clock())
+        return FindingView(finding, rule, mark, subject_name(finding.subject), quiet, self._duties.of(finding.subject))
 
     def _read(self) -> Overview:
         now = self._clock()

@@ -29,6 +29,15 @@ class SaidShape(TypedDict):
     until: str | None
 
 
+class WorkflowShape(TypedDict):
+    """A declared workflow, and whom to ask about it."""
+
+    name: str
+    owner: str | None
+    on_call: str | None
+    runbook: str | None
+
+
 class FindingShape(TypedDict):
     """A failing verdict that lives over time."""
 
@@ -46,6 +55,7 @@ class FindingShape(TypedDict):
     show: dict[str, int | float | str | bool | None]
     do: list[str]
     owner: str | None
+    workflows: list[WorkflowShape]
     known_at_attach: bool
     flapping: bool
     said: SaidShape
@@ -122,6 +132,7 @@ class SeamPageShape(SeamShape):
     verdicts: list[RuledShape]
     measures: dict[str, list[list[float]]]
     aliases: list[str]
+    workflows: list[WorkflowShape]
 
 
 class NowShape(TypedDict):
