@@ -95,7 +95,8 @@ class FindingPageShape(FindingShape):
     exemplars: list[dict[str, Any]]
 
 
-#: `set aside`: something is wrong with it, and somebody acknowledged, silenced, disputed or waived all of that;
+#: `set aside`: something is wrong with it, and somebody silenced, disputed or waived all of that;
+#: what is acknowledged is as open as before;
 #: `not judged`: a rule lacks what it needs, or no round has looked yet; `nothing to judge`: no rule applies to it
 SeamState = Literal["act now", "fix", "tidy", "set aside", "not judged", "healthy", "nothing to judge"]
 
