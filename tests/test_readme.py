@@ -22,7 +22,7 @@ TEXT = (ROOT / "README.md").read_text()
 CODE = re.findall(r"`([^`\n]+)`", TEXT)
 SHOWN = [line.strip().partition(" #")[0] for line in re.findall(r"(?m)^    (.+)$", TEXT)]
 GROUPS = {
-    "finding": ("list", "ack", "silence", "dispute", "waive"),
+    "finding": ("list", "ack", "silence", "dispute", "waive", "reopen"),
     "db": ("upgrade", "downgrade", "status"),
     "config": ("show",),
 }

@@ -229,6 +229,7 @@ def _site(parts: Parts, metrics: Telemetry) -> FastAPI:
         clock=parts.clock.now,
         status=lambda: status(parts),
         metrics=lambda accept: metrics.render(figures(parts), accept),
+        declared=parts.declared,
     )
 
 

@@ -18,7 +18,7 @@ _YEAR = timedelta(days=366)
 
 @click.group()
 def finding() -> None:
-    """List findings; acknowledge, silence, dispute or waive one by its fingerprint."""
+    """List findings; acknowledge, silence, dispute, waive or reopen one by its fingerprint."""
 
 
 @finding.command("list")
@@ -80,7 +80,8 @@ def _as_dict(one: "Finding") -> dict[str, Any]:
 def _say(
     config_path: "Path | None", fingerprint: str, word: str, *, owner: str, reason: str = "", until: str = ""
 ) -> int:
-    from agent.model.saying import check
+    from agent.model.finding import UnsaidError
+    from agent.model.saying import UNSAID, check
 
     now = datetime.now(UTC)
     said, wrong = check(word, owner, reason, until, now)
@@ -89,12 +90,15 @@ def _say(
     store = store_of(settings_of(config_path))
     try:
         told = store.say(fingerprint, said, now)
+    except UnsaidError:
+        raise click.UsageError(UNSAID) from None
     finally:
         store.close()
     if told is None:
         click.echo(f"There is no finding {plain(fingerprint)}. `seamwatch finding list` shows fingerprints.", err=True)
         return 2
-    click.echo(f"{told.rule} on {plain(str(told.subject))} is {_told(said)}.")
+    now_is = "counts again: what was said of it is taken back" if word == "reopen" else f"is {_told(said)}"
+    click.echo(f"{told.rule} on {plain(str(told.subject))} {now_is}.")
     return 0
 
 
@@ -141,3 +145,13 @@ def dispute(fingerprint: str, reason: str, owner: str, config_path: "Path | None
 def waive(fingerprint: str, owner: str, reason: str, until: str, config_path: "Path | None") -> int:
     """Accept it, with an owner, a reason and an end. It stays visible and counted."""
     return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=until.strip())
+
+
+@finding.command()
+@click.argument("fingerprint")
+@click.option("--reason", default="", help="Why.")
+@click.option("--owner", default="", help="Who says so.")
+@config_option
+def reopen(fingerprint: str, reason: str, owner: str, config_path: "Path | None") -> int:
+    """Take back what was said of it; its history keeps both."""
+    return _say(config_path, fingerprint, "reopen", owner=owner, reason=reason)

@@ -145,6 +145,9 @@ class Declarations:
         return next((w.owner for w in self.workflows_of(*components) if w.owner), None)
 
 
+UNDECLARED = Declarations()
+
+
 def horizon(workflows: Iterable[Workflow]) -> timedelta | None:
     """The tightest declared latency of some workflows, or None."""
     seconds = [w.latency_seconds for w in workflows if w.latency_seconds is not None]

@@ -56,8 +56,17 @@ class Said:
         """False once it has run out."""
         return self.disposition is not Disposition.NONE and (self.until is None or now < self.until)
 
+    @property
+    def change(self) -> str:
+        """What the history calls it: to say nothing any more takes back what was said."""
+        return "taken back" if self.disposition is Disposition.NONE else self.disposition.value
+
 
 UNSAID = Said()
+
+
+class UnsaidError(Exception):
+    """Nothing holds that could be taken back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ WORDS = {
     "silence": Disposition.SILENCED,
     "dispute": Disposition.DISPUTED,
     "waive": Disposition.WAIVED,
+    "reopen": Disposition.NONE,
 }
+_WITHOUT_REASON = ("ack", "reopen")
 LONGEST = timedelta(days=366)
 _UNSEEN = ("Cf", "Zs", "Zl", "Zp")  #: Unicode categories: they join, turn or part what can be seen
 _NO_TEXT = {
@@ -25,6 +27,7 @@ _NO_TEXT = {
 }
 _TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _TURNING = "a character that turns the order of the text"
+UNSAID = "Nothing that was said of this finding holds now: there is nothing to take back."
 MAX_OWNER, MAX_REASON, MAX_UNTIL = 200, 2_000, 40  #: characters
 
 
@@ -47,7 +50,7 @@ def check(word: str, owner: str, reason: str, until: str, now: datetime) -> tupl
 def _wrong(word: str, owner: str, reason: str) -> str:
     if word not in WORDS:
         return f"A finding can be {', '.join(WORDS)}; not {word[:20]}."
-    if word != "ack" and not reason:
+    if word not in _WITHOUT_REASON and not reason:
         return "Say why: the reason is shown to whoever finds this later."
     if word == "waive" and not owner:
         return "Name an owner: somebody answers for a waiver."

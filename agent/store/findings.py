@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from agent.model.finding import ALIVE, Change, Finding, Said, Signal
+from agent.model.finding import ALIVE, Change, Disposition, Finding, Said, Signal, UnsaidError
 from agent.model.seam import SubjectRef
 from agent.model.verdict import Outcome, Verdict
 from agent.store import schema
@@ -87,12 +87,14 @@ def _event(connection: Connection, fingerprint: str, event: Event) -> None:
 
 
 def say(connection: Connection, fingerprint: str, said: Said, at: datetime) -> Finding | None:
-    """Set a finding's disposition; None where there is no such finding."""
+    """Set a finding's disposition; None where there is no such finding. Raise UnsaidError for nothing to take back."""
     found = get(connection, fingerprint)
     if found is None:
         return None
+    if said.disposition is Disposition.NONE and not found.said.holds(at):
+        raise UnsaidError
     _swap(connection, replace(found, said=said), at)
-    _event(connection, fingerprint, Event(at, said.disposition.value, found.says, said.owner, said.reason))
+    _event(connection, fingerprint, Event(at, said.change, found.says, said.owner, said.reason))
     return get(connection, fingerprint)
 
 

@@ -80,7 +80,7 @@ class Judgements(Notes):
             return findings.save(connection, told)
 
     def say(self, fingerprint: str, said: Said, at: datetime) -> Finding | None:
-        """Set what a person says of a finding; None where there is none."""
+        """Set what a person says of a finding; None where there is none. Raise as `findings.say`."""
         with self.database.write() as connection:
             return findings.say(connection, fingerprint, said, at)
 

@@ -9,14 +9,15 @@ import orjson
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
 
+from agent.model.declared import Workflow
 from agent.model.facts import Column
-from agent.model.finding import Finding, Signal
+from agent.model.finding import Signal
 from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
 from agent.store.names import parts
 from agent.store.verdicts import BlindCause
 from agent.web.errors import shown
-from agent.web.overview import SeamView
+from agent.web.overview import FindingView, SeamView
 from agent.web.pages import RANGES, Range, headline
 from agent.web.shapes import (
     CauseShape,
@@ -32,6 +33,7 @@ from agent.web.shapes import (
     SeamShape,
     SeamState,
     VerdictShape,
+    WorkflowShape,
     answers,
 )
 from agent.web.status import Status
@@ -57,8 +59,13 @@ def _claim(claim: Claim) -> ClaimShape:
     return {"claim": claim.claim, "saw": claim.saw, "fails": claim.fails, "truth": claim.truth}
 
 
-def finding(found: Finding, mark: str) -> FindingShape:
+def _workflow(one: Workflow) -> WorkflowShape:
+    return {"name": one.name, "owner": one.owner, "on_call": one.on_call, "runbook": one.runbook}
+
+
+def finding(view: FindingView) -> FindingShape:
     """A finding, as the scan's contract has it and more."""
+    found = view.finding
     said = found.said
     return {
         "rule": found.rule,
@@ -67,7 +74,7 @@ def finding(found: Finding, mark: str) -> FindingShape:
         "severity_because": found.weighed,
         "evidence": found.evidence.value,
         "state": found.signal.value,
-        "urgency": {"page": "act now", "fix": "fix", "tidy": "tidy"}[mark],
+        "urgency": {"page": "act now", "fix": "fix", "tidy": "tidy"}[view.mark],
         "opened": _time(found.opened),
         "resolved": _time(found.resolved),
         "says": found.says,
@@ -75,6 +82,7 @@ def finding(found: Finding, mark: str) -> FindingShape:
         "show": dict(found.show),
         "do": list(found.do),
         "owner": found.owner,
+        "workflows": [_workflow(one) for one in view.workflows],
         "known_at_attach": found.known_at_attach,
         "flapping": found.flapping,
         "said": {
@@ -174,7 +182,7 @@ def _estate(api: APIRouter, views: Views) -> None:
             "headline": headline(o),
             "seams": len(o.seams),
             "states": dict(o.counts),
-            "findings": [finding(view.finding, view.mark) for view in o.findings],
+            "findings": [finding(view) for view in o.findings],
         }
 
     @api.get("/findings", **answers(list[FindingShape]))
@@ -191,7 +199,7 @@ def _estate(api: APIRouter, views: Views) -> None:
         chosen.sort(
             key=lambda view: (view.finding.opened or view.finding.since or o.at, view.finding.fingerprint), reverse=True
         )
-        told = _listed(finding(view.finding, view.mark) for view in chosen)
+        told = _listed(finding(view) for view in chosen)
         return StreamingResponse(told, media_type="application/json")
 
     @api.get("/findings/{fingerprint}", **answers(FindingPageShape, missing=True))
@@ -201,7 +209,7 @@ def _estate(api: APIRouter, views: Views) -> None:
         if found is None:
             raise HTTPException(404, f"There is no finding {shown(fingerprint)}.")
         return {
-            **finding(found.view.finding, found.view.mark),
+            **finding(found.view),
             "verdict": _verdict(found.verdict) if found.verdict else None,
             "history": [dataclasses.asdict(event) for event in found.events],
             "exemplars": [dataclasses.asdict(exemplar) for exemplar in found.exemplars],
@@ -230,6 +238,7 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
             "verdicts": [{"rule": row.rule, **_verdict(row.verdict)} for _, row in found.verdicts],
             "measures": {name: [list(series.times), list(series.values)] for name, series in found.measures.items()},
             "aliases": list(found.aliases),
+            "workflows": [_workflow(one) for one in found.workflows],
         }
 
     @api.get("/collectors", **answers(CollectorsShape))

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.model.saying import MAX_OWNER, MAX_REASON, MAX_UNTIL, check
+from agent.model.finding import UnsaidError
+from agent.model.saying import MAX_OWNER, MAX_REASON, MAX_UNTIL, UNSAID, check
 from agent.store.store import Store
 from agent.web.errors import shown
 from agent.web.frame import Frame
@@ -38,31 +39,37 @@ def _only_a_form(request: Request) -> None:
         raise HTTPException(422, f"The body came as {shown(sent)}. Send a form, or JSON to /api/v1.")
 
 
+def _say(store: Store, views: Views, fingerprint: str, word: str, saying: Saying) -> str:
+    """Keep it; what is wrong with it where it is not taken."""
+    said, wrong = check(word, saying.owner, saying.reason, saying.until, views.now())
+    if said is None:
+        return wrong
+    try:
+        found = store.say(fingerprint, said, views.now())
+    except UnsaidError:
+        return UNSAID
+    if found is None:
+        raise HTTPException(404, f"There is no finding {shown(fingerprint)}.")
+    views.forget()
+    return ""
+
+
 def router(store: Store, views: Views, frame: Frame) -> APIRouter:
     """The two doors of one change."""
     changes = APIRouter()
 
-    def say(fingerprint: str, word: str, saying: Saying) -> str:
-        said, wrong = check(word, saying.owner, saying.reason, saying.until, views.now())
-        if said is None:
-            return wrong
-        if store.say(fingerprint, said, views.now()) is None:
-            raise HTTPException(404, f"There is no finding {shown(fingerprint)}.")
-        views.forget()
-        return ""
-
     @changes.post("/findings/{fingerprint}/{word}", include_in_schema=False)
     def by_form(request: Request, fingerprint: str, word: str, saying: Annotated[Saying, Form()]) -> Response:
         _only_a_form(request)
-        wrong = say(fingerprint, word, saying)
+        wrong = _say(store, views, fingerprint, word, saying)
         if wrong:
             return finding_page(views, frame, request, fingerprint, wrong, 422)
         return RedirectResponse(f"/findings/{fingerprint}", 303)
 
     @changes.post("/api/v1/findings/{fingerprint}/{word}", responses=errors(400, 403, 404, 413, 422, 503))
     def by_api(fingerprint: str, word: str, saying: Saying) -> dict[str, Any]:
-        """Say something of a finding: ack, silence, dispute or waive."""
-        wrong = say(fingerprint, word, saying)
+        """Say something of a finding: ack, silence, dispute or waive; reopen takes it back."""
+        wrong = _say(store, views, fingerprint, word, saying)
         if wrong:
             raise HTTPException(422, wrong)
         return {"fingerprint": fingerprint, "said": word}

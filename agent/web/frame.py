@@ -41,7 +41,7 @@ class Frame:
         loud = [view for view in overview.findings if not view.quiet]
         live = last is not None and self._clock() - last < _LIVE
         frame = {
-            "act": len(overview.of("page")) or "",
+            "act": len(overview.needs) or "",
             "findings": len(loud) or "",
             "seams": len(overview.seams) or "",
             "rules": len(self._views.rules),

@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from agent.engine.beside import Beside
-from agent.model.finding import SHOWN, Finding, Urgency, urgency
+from agent.model.declared import Workflow
+from agent.model.finding import SHOWN, Disposition, Finding, Urgency, urgency
 from agent.model.rule import Rule, Stability
 from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
 from agent.model.verdict import Outcome
 from agent.store.store import SeamRow, Store
+from agent.web.duty import Duties
 from agent.web.words import seam_name, subject_name
 
 T = TypeVar("T")
@@ -31,7 +33,14 @@ class FindingView:
     rule: Rule | None
     mark: str  #: page | fix | tidy
     name: str  #: its subject, as people call it
-    quiet: bool  #: acknowledged, silenced or waived, and that still holds
+    quiet: bool  #: set aside: silenced, disputed or waived, and that still holds
+    taken: bool = False  #: acknowledged: somebody works on it, and it is as open as before
+    workflows: tuple[Workflow, ...] = ()  #: that its subject belongs to
+
+    @property
+    def told(self) -> bool:
+        """Something that a person said of it holds."""
+        return self.quiet or self.taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,11 @@ class SeamView:
         return next((one.mark for one in mine), "")
 
     @property
+    def needs(self) -> bool:
+        """Something on it cannot wait, and nobody has taken that on."""
+        return any(one.mark == "page" and not one.told for one in self.findings)
+
+    @property
     def loudest(self) -> FindingView | None:
         """The worst finding that is open, else the worst that was set aside."""
         return next((view for view in self.findings if view.mark == self.mark and view.quiet == self.aside), None)
@@ -88,6 +102,26 @@ class Overview:
     def of(self, mark: str) -> tuple[FindingView, ...]:
         """Findings of one urgency that nobody has set aside."""
         return tuple(view for view in self.findings if view.mark == mark and not view.quiet)
+
+    @property
+    def needs(self) -> tuple[FindingView, ...]:
+        """What cannot wait, and nobody has taken on."""
+        return tuple(view for view in self.of("page") if not view.taken)
+
+    @property
+    def taken(self) -> tuple[FindingView, ...]:
+        """What cannot wait, and somebody works on."""
+        return tuple(view for view in self.of("page") if view.taken)
+
+    @cached_property
+    def needing(self) -> int:
+        """How many seams need a person now."""
+        return sum(1 for view in self.seams if view.needs)
+
+    @property
+    def worked(self) -> int:
+        """How many seams cannot wait and are being worked on, all that is urgent on them."""
+        return self.counts.get("page", 0) - self.needing
 
     @property
     def judgeable(self) -> int:
@@ -142,8 +176,8 @@ class _Judged:
 class Overviews:
     """Reads the estate; looks between two readings share one, and a new one is made beside them."""
 
-    def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime]) -> None:
-        self._store, self._rules, self._clock = store, rules, clock
+    def __init__(self, store: Store, rules: Mapping[str, Rule], clock: Callable[[], datetime], duties: Duties) -> None:
+        self._store, self._rules, self._clock, self._duties = store, rules, clock, duties
         self._fixed: dict[SeamKey, _Fixed] = {}
         self._looked: datetime | None = None  #: the instant that the last round judged
         self.ahead: list[Callable[[Overview], object]] = []  #: what is made of each reading before it is shown
@@ -155,7 +189,16 @@ class Overviews:
         rule = self._rules.get(finding.rule)
         pages = rule is not None and rule.pages and rule.stability is Stability.STABLE
         mark = _MARKS[urgency(finding, pages=pages)]
-        return FindingView(finding, rule, mark, subject_name(finding.subject), finding.said.holds(self._clock()))
+        told, taken = finding.said.holds(self._clock()), finding.said.disposition is Disposition.ACKNOWLEDGED
+        return FindingView(
+            finding,
+            rule,
+            mark,
+            subject_name(finding.subject),
+            told and not taken,
+            told and taken,
+            self._duties.of(finding.subject),
+        )
 
     def _read(self) -> Overview:
         now = self._clock()
@@ -164,6 +207,7 @@ class Overviews:
             key=lambda v: (
                 v.quiet,
                 _LOUDEST.index(v.mark),
+                v.taken,
                 -(v.finding.opened or now).timestamp(),
                 v.finding.fingerprint,
             )

@@ -107,7 +107,7 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         return frame.page(
             request,
             "findings.html",
-            verdicts.of_findings(by_state["open"], sum(1 for view in by_state["open"] if view.mark == "page")),
+            verdicts.of_findings(by_state["open"]),
             here="Findings",
             views=shown,
             pager=pager,
@@ -145,10 +145,10 @@ def finding_page(
     )
 
 
-def _urgency(view: FindingView) -> tuple[int, float, str]:
-    """The worst first, and of those the newest."""
+def _urgency(view: FindingView) -> tuple[int, bool, float, str]:
+    """The worst first, of those what nobody works on, and of those the newest."""
     began = view.finding.opened or view.finding.since
-    return URGENT[view.mark], -began.timestamp() if began else 0.0, view.finding.fingerprint
+    return URGENT[view.mark], view.taken, -began.timestamp() if began else 0.0, view.finding.fingerprint
 
 
 def _in(view: FindingView, state: str) -> bool:

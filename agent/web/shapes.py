@@ -29,6 +29,15 @@ class SaidShape(TypedDict):
     until: str | None
 
 
+class WorkflowShape(TypedDict):
+    """A declared workflow, and whom to ask about it."""
+
+    name: str
+    owner: str | None
+    on_call: str | None
+    runbook: str | None
+
+
 class FindingShape(TypedDict):
     """A failing verdict that lives over time."""
 
@@ -46,6 +55,7 @@ class FindingShape(TypedDict):
     show: dict[str, int | float | str | bool | None]
     do: list[str]
     owner: str | None
+    workflows: list[WorkflowShape]
     known_at_attach: bool
     flapping: bool
     said: SaidShape
@@ -85,7 +95,8 @@ class FindingPageShape(FindingShape):
     exemplars: list[dict[str, Any]]
 
 
-#: `set aside`: something is wrong with it, and somebody acknowledged, silenced, disputed or waived all of that;
+#: `set aside`: something is wrong with it, and somebody silenced, disputed or waived all of that;
+#: what is acknowledged is as open as before;
 #: `not judged`: a rule lacks what it needs, or no round has looked yet; `nothing to judge`: no rule applies to it
 SeamState = Literal["act now", "fix", "tidy", "set aside", "not judged", "healthy", "nothing to judge"]
 
@@ -122,6 +133,7 @@ class SeamPageShape(SeamShape):
     verdicts: list[RuledShape]
     measures: dict[str, list[list[float]]]
     aliases: list[str]
+    workflows: list[WorkflowShape]
 
 
 class NowShape(TypedDict):

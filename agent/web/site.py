@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent import __version__
+from agent.model.declared import UNDECLARED, Declarations
 from agent.model.rule import Rule
 from agent.store.patience import within
 from agent.store.store import Store
@@ -33,6 +34,7 @@ def site(
     clock: Callable[[], datetime],
     status: Callable[[], Status],
     metrics: Metrics | None = None,
+    declared: Declarations = UNDECLARED,
 ) -> FastAPI:
     """The ASGI application of port 8740; `state.refresh` reads the estate anew, ahead of the next look."""
     app = FastAPI(
@@ -42,7 +44,7 @@ def site(
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    views = Views(store, rules, clock)
+    views = Views(store, rules, clock, declared)
     app.state.refresh = views.refresh
     frame = Frame(views, status, clock)
     app.add_middleware(_InTime)

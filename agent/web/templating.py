@@ -11,6 +11,7 @@ from markupsafe import Markup
 from agent.model.steps import rate
 from agent.web import prose, words
 from agent.web.draw.icons import ICONS
+from agent.web.duty import web_address
 from agent.web.overview import SeamView
 
 HERE = Path(__file__).parent
@@ -39,6 +40,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "count": words.count,
         "ms": words.milliseconds,
         "column": words.column,
+        "web_address": web_address,
         "subject": words.subject_name,
         "prose": prose.render,
         "inline": prose.inline,

@@ -24,17 +24,35 @@ def plural(number: int, one: str, many: str) -> str:
 
 def headline(o: Overview) -> str:
     """The verdict of the whole estate in one sentence."""
-    act, fix, tidy = (len(o.of(mark)) for mark in ("page", "fix", "tidy"))
-    if act:
-        off = off_seams(o)
-        if any(view.finding.subject in off for view in o.of("page")):
-            return f"{plural(act, 'finding needs', 'findings need')} a person now"
-        return f"{plural(o.counts.get('page', 0), 'seam needs', 'seams need')} a person now"
-    if fix:
-        return f"Nothing is burning; {plural(fix, 'finding', 'findings')} to fix"
-    if tidy:
-        return f"Nothing is burning; {plural(tidy, 'finding', 'findings')} to tidy"
+    burning, later = _burning(o), _later(o)
+    if o.needs:
+        return burning
+    if burning or later:
+        return "; ".join(filter(None, (burning or "Nothing is burning", later)))
     return _calm(o.counts.get("good", 0), o.counts.get("quiet", 0))
+
+
+def _burning(o: Overview) -> str:
+    """What cannot wait: what nobody has taken on before what somebody works on; empty where there is neither."""
+    off = off_seams(o)
+    needs, noun = (len(o.needs), "finding") if _any(o.needs, off) else (o.needing, "seam")
+    taken, other = (len(o.taken), "finding") if _any(o.taken, off) else (o.worked, "seam")
+    if needs:
+        words = f"{plural(needs, f'{noun} needs', f'{noun}s need')} a person now"
+        return f"{words}; {plural(taken, 'more is', 'more are')} being worked on" if taken else words
+    return f"{plural(taken, f'{other} is', f'{other}s are')} being worked on" if taken else ""
+
+
+def _any(views: Sequence[FindingView], off: set[SubjectRef]) -> bool:
+    return any(view.finding.subject in off for view in views)
+
+
+def _later(o: Overview) -> str:
+    """What can wait, in words."""
+    for mark, what in (("fix", "to fix"), ("tidy", "to tidy")):
+        if found := len(o.of(mark)):
+            return f"{plural(found, 'finding', 'findings')} {what}"
+    return ""
 
 
 def _calm(judged: int, aside: int) -> str:
@@ -79,10 +97,10 @@ def of_finding(view: FindingView, now: datetime) -> str:
 
 
 def of_seam(view: SeamView, now: datetime) -> str:
-    """The worst that is open on a seam, else what was set aside and until when, else its state."""
+    """The worst that is open on a seam with who works on it, else what was set aside and until when, else its state."""
     if view.loudest is not None:
         says = of_finding(view.loudest, now)
-        return f"{sentence(aside(view.loudest.finding.said))}: {says}" if view.aside else says
+        return f"{sentence(aside(view.loudest.finding.said))}: {says}" if view.loudest.told else says
     return f"{view.name} {_STATES.get(view.mark, 'cannot be judged yet')}"
 
 
@@ -123,9 +141,14 @@ def of_sources(waiting: int, live: int, running: str) -> str:
     return f"{waiting} of {plural(live, 'source', 'sources')} {spoken}"
 
 
-def of_findings(open_now: Sequence[FindingView], act: int) -> str:
-    """Of the list of findings: how many, and how many of them cannot wait."""
+def of_findings(open_now: Sequence[FindingView]) -> str:
+    """Of the list of findings: how many, how many of them cannot wait, and how many of those somebody works on."""
     if not open_now:
         return "No finding is open"
     words = plural(len(open_now), "finding is open", "findings are open")
-    return f"{words}; {plural(act, 'needs', 'need')} a person now" if act else words
+    urgent = [view for view in open_now if view.mark == "page"]
+    taken = sum(view.taken for view in urgent)
+    act = len(urgent) - taken
+    needs = f"; {plural(act, 'needs', 'need')} a person now" if act else ""
+    worked = f"; {plural(taken, 'is', 'are')} being worked on" if taken else ""
+    return f"{words}{needs}{worked}"

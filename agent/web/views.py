@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.engine.catalogue import readme
+from agent.model.declared import UNDECLARED, Declarations, Workflow
 from agent.model.facts import Column, Exemplar, ExemplarKind, Window
 from agent.model.finding import SHOWN, Finding, Signal
 from agent.model.histogram import EMPTY, Histogram
@@ -15,6 +16,7 @@ from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
+from agent.web.duty import Duties
 from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView
 from agent.web.words import slowness
 
@@ -37,6 +39,7 @@ class SeamPage:
     verdicts: tuple[tuple[Rule | None, VerdictRow], ...]
     measures: Mapping[str, Series] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    workflows: tuple[Workflow, ...] = ()  #: that it belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,16 @@ class RulePage:
 class Views:
     """Answers, one a question; none reads more than its page shows."""
 
-    def __init__(self, store: Store, rules: Sequence[Rule], clock: Callable[[], datetime]) -> None:
-        self._store, self._clock = store, clock
+    def __init__(
+        self,
+        store: Store,
+        rules: Sequence[Rule],
+        clock: Callable[[], datetime],
+        declared: Declarations = UNDECLARED,
+    ) -> None:
+        self._store, self._clock, self._duties = store, clock, Duties(declared)
         self.rules = {rule.id: rule for rule in rules}
-        self._overviews = Overviews(store, self.rules, clock)
+        self._overviews = Overviews(store, self.rules, clock, self._duties)
         self.view, self.overview, self.ahead = self._overviews.view, self._overviews.look, self._overviews.ahead
         self.forget, self.refresh = self._overviews.forget, self._overviews.refresh
 
@@ -164,6 +173,7 @@ class Views:
             tuple((self.rules.get(row.rule), row) for row in rows),
             measures,
             tuple(joined),
+            self._duties.of(view.key.subject),
         )
 
     def rule(self, rule_id: str) -> RulePage | None:

@@ -14,7 +14,7 @@ SOON = "2026-12-01"
 @pytest.mark.parametrize(
     ("word", "owner", "reason", "until", "wrong"),
     [
-        ("mute", "o", "r", SOON, "A finding can be ack, silence, dispute, waive; not mute."),
+        ("mute", "o", "r", SOON, "A finding can be ack, silence, dispute, waive, reopen; not mute."),
         ("waive", "o", " ", SOON, "Say why: the reason is shown to whoever finds this later."),
         ("waive", "\t", "r", SOON, "Name an owner: somebody answers for a waiver."),
         ("waive", "o", "r", "", "Give the day it ends, such as 2027-01-31."),

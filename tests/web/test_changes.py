@@ -110,3 +110,47 @@ def test_a_form_without_a_field_or_with_one_is_taken(
     assert client.get(f"/api/v1{address}").json()["said"]["owner"] == (
         "web" if sent.get("data") or "files" in sent else ""
     )
+
+
+def _history(client: TestClient, address: str) -> list[tuple[str, str, str]]:
+    return [(e["change"], e["by"], e["note"]) for e in client.get(f"/api/v1{address}").json()["history"]][:2]
+
+
+def test_what_was_said_is_taken_back_by_page_api_and_command_and_the_history_keeps_both(
+    estate_with: tuple[TestClient, str, Path],
+) -> None:
+    client, address, folder = estate_with
+    told_of = {"owner": "ana", "reason": "a test"}
+    for door in ("page", "api", "command"):
+        assert f'action="{address}/reopen"' not in client.get(address).text
+        client.post(f"/api/v1{address}/dispute", json={"owner": "web", "reason": "no"}, headers=HEADERS)
+        assert f'action="{address}/reopen"' in client.get(address).text
+        assert f'action="{address}/ack"' not in client.get(address).text
+        if door == "page":
+            form = client.post(f"{address}/reopen", data=told_of, headers=HEADERS, follow_redirects=False)
+            assert form.status_code == 303
+        elif door == "api":
+            answer = client.post(f"/api/v1{address}/reopen", json=told_of, headers=HEADERS)
+            assert answer.json() == {"fingerprint": address.rpartition("/")[2], "said": "reopen"}
+        else:
+            words = ("reopen", address.rpartition("/")[2], "--owner", "ana", "--reason", "a test")
+            done = told("finding", *words, cwd=folder)
+            assert (done.code, "what was said of it is taken back" in done.out) == (0, True), done.err
+        assert client.get(f"/api/v1{address}").json()["said"]["disposition"] == "none"
+        assert _history(client, address) == [("taken back", "ana", "a test"), ("disputed", "web", "no")]
+
+
+def test_there_is_nothing_to_take_back_where_nothing_was_said(estate_with: tuple[TestClient, str, Path]) -> None:
+    client, address, folder = estate_with
+    before = client.get(f"/api/v1{address}").json()
+    says = "Nothing that was said of this finding holds now: there is nothing to take back."
+    form = client.post(f"{address}/reopen", headers=HEADERS, follow_redirects=False)
+    assert (form.status_code, says in form.text) == (422, True)
+    api = client.post(f"/api/v1{address}/reopen", json={}, headers=HEADERS)
+    assert (api.status_code, says in api.json()["what"]) == (422, True)
+    done = told("finding", "reopen", address.rpartition("/")[2], cwd=folder)
+    assert (done.code, says in done.err) == (2, True)
+    assert client.get(f"/api/v1{address}").json() == before
+    for body, head, code in (({}, {}, 403), ({"ownr": "x"}, HEADERS, 422), ({"owner": "a\u202eb"}, HEADERS, 422)):
+        assert client.post(f"/api/v1{address}/reopen", json=body, headers=head).status_code == code
+    assert client.post("/api/v1/findings/0000/reopen", json={}, headers=HEADERS).status_code == 404

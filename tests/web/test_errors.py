@@ -116,7 +116,7 @@ def test_a_content_type_that_is_wrong_is_told_with_the_right_one(sent: str, clie
 
 def test_what_the_guard_refuses_has_the_same_shape(client: TestClient) -> None:
     assert asked(client, "POST", "/findings/x/mute", json={})[1] == (
-        "A finding can be ack, silence, dispute, waive; not mute."
+        "A finding can be ack, silence, dispute, waive, reopen; not mute."
     )
     large = asked(client, "POST", "/findings/x/ack", content="x" * 70_000, headers=JSON)
     assert large == (413, "A change takes at most 65,536 bytes, told by Content-Length. Send less.")

@@ -90,8 +90,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def application(store: Any, clock: Any = lambda: datetime.now(UTC), *, silent: bool = False) -> Any:
-    return site(store, RULES, clock=clock, status=lambda: told(silent=silent))
+def application(store: Any, clock: Any = lambda: datetime.now(UTC), *, silent: bool = False, **more: Any) -> Any:
+    return site(store, RULES, clock=clock, status=lambda: told(silent=silent), **more)
 
 
 def client(*asked: Any, **more: Any) -> TestClient:
