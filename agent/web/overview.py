@@ -148,7 +148,13 @@ class Overviews:
         self._looked: datetime | None = None  #: the instant that the last round judged
         self.ahead: list[Callable[[Overview], object]] = []  #: what is made of each reading before it is shown
         beside = Beside(self._read, clock, "overview")
+        self._beside = beside
         self.look, self.refresh, self.forget = beside.look, beside.refresh, beside.forget
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the store was asked for a new reading, and does not answer."""
+        return self._beside.unanswered
 
     def view(self, finding: Finding) -> FindingView:
         """A finding as a row."""
