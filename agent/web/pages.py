@@ -164,7 +164,7 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
     def seams(
         request: Request,
         q: Annotated[str, Query(max_length=200)] = "",
-        paradigm: Literal["", "event", "batch", "api"] = "",
+        paradigm: Literal["", "event", "batch", "api", "unknown"] = "",
         state: Literal["", "page", "fix", "tidy", "quiet", "blind", "good", "na"] = "",
         page: int = 0,
     ) -> HTMLResponse:

@@ -77,7 +77,7 @@ def test_a_curve_is_thinned_and_keeps_its_end() -> None:
 def view(number: int, kind: str, source: str, target: str, mark: str = "good", **attributes: str) -> SeamView:
     key = SeamKey(kind, Component.parse(source), Component.parse(target))
     return SeamView(
-        SeamRow(key, NOW, NOW, attributes, (number,)), key, "s", (), key.paradigm or "batch", mark, (), 1, 0, ()
+        SeamRow(key, NOW, NOW, attributes, (number,)), key, "s", (), key.paradigm or "unknown", mark, (), 1, 0, ()
     )
 
 
