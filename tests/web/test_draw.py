@@ -61,6 +61,19 @@ def test_a_curve_is_grey_until_it_went_wrong_and_red_from_there() -> None:
     assert path(healthy, "h") == []
 
 
+@pytest.mark.parametrize("minute", [1, 30, 89, 91, 150, 179])
+def test_what_happened_has_a_line_of_its_own_and_covers_no_title(minute: int) -> None:
+    times = [60.0 * n for n in range(180)]
+    strip = Strip("Messages, from the broker's offsets", (Curve("read", times, times),))
+    svg = str(chart([strip, strip], 0, 10_800, "says", width=812, moment=Moment(60.0 * minute, "02:41 began to fail")))
+    [said] = re.findall(r'class="lbl" x="[\d.]+" y="([\d.]+)" text-anchor="(?:end|start)">02:41', svg)
+    titles = [float(y) for y in re.findall(r'class="ttl" x="64" y="([\d.]+)"', svg)]
+    assert len(titles) == 2
+    assert all(abs(float(said) - y) >= 20 for y in titles)
+    height = float(re.findall(r'viewBox="0 0 812 ([\d.]+)"', svg)[0])
+    assert float(said) < titles[0] < titles[1] < height
+
+
 def test_a_hole_in_what_was_seen_is_not_drawn_over() -> None:
     at = [0.0, 60.0, 120.0, 4000.0, 4060.0]
     drawn = str(chart([Strip("Lag", (Curve("", at, at),))], 0, 4060, "Lag"))
