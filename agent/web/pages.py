@@ -301,6 +301,7 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
             facts=sum(one.facts for one in told.collectors if one.counts_spans),
             newest=newest,
             gaps=gaps(views.causes(), views.rules),
+            judged=any(views.counts().values()),
             dark=o.counts.get("blind", 0),
             stale=STALE,
         )

@@ -67,3 +67,11 @@ def test_after_a_start_a_source_is_told_as_waiting_since_then_and_what_came_befo
 def test_one_record_is_one(store: Store) -> None:
     assert "The journal holds 1 record, 1 KiB, not yet in the store." in page(store, OTLP)
     assert "The journal holds 2 records, 1 KiB" in page(store, OTLP, records=2)
+
+
+def test_before_the_first_round_nothing_was_judged_and_nothing_is_told_to_be_judgeable(store: Store) -> None:
+    words = "Nothing was judged yet; the first round tells what cannot be."
+    assert words in page(store, OTLP)
+    assert "Everything that applies can be judged." not in page(store, OTLP)
+    calls(store, 200)
+    assert words not in page(store, OTLP)
