@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from agent.model.seam import Component, server_of
+from agent.model.steps import bare
 from agent.web.draw.map import MOST, Box, Edge, picture
 from agent.web.overview import URGENT, Overview, SeamView
-from agent.web.words import bare
 
 _WORST = ("page", "fix", "tidy", "quiet", "blind", "", "na")
 _LOUD = ("page", "fix", "tidy")

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from agent.model.steps import rate
+from agent.model.steps import bare, rate
 from agent.web import prose, words
 from agent.web.draw.icons import ICONS
 from agent.web.overview import SeamView
@@ -56,7 +56,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "plain": words.plain,
         "line": words.line,
         "sentence": words.sentence,
-        "bare": words.bare,
+        "bare": bare,
         "bold": bold,
         "safe_icon": lambda name: ICONS[name],
         "markup": lambda _text: Markup('<span class="spark"></span>'),
