@@ -292,7 +292,7 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
         return frame.page(
             request,
             "collectors.html",
-            blindness(told, views.now()) or verdicts.of_sources(waiting, len(live), ago(told.started, views.now())),
+            blindness(told, views.now()) or _sources(waiting, len(live), ago(told.started, views.now())),
             here="Collectors",
             live=live,
             fresh=len(fresh),
@@ -305,6 +305,12 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
             dark=o.counts.get("blind", 0),
             stale=STALE,
         )
+
+
+def _sources(waiting: int, live: int, running: str) -> str:
+    if waiting == live == 1:
+        return f"The one source has not spoken since the start {running} ago"
+    return verdicts.of_sources(waiting, live, running)
 
 
 def _lost(told: Status) -> list[tuple[str, str, int, int]]:

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from agent.model.counting import noun
 from agent.model.steps import bare, rate
 from agent.web import prose, words
 from agent.web.draw.icons import ICONS
@@ -37,6 +38,8 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "when": words.when,
         "iso": words.iso,
         "count": words.count,
+        "counted": lambda number, *nouns: f"{words.count(number)} {noun(number, *nouns)}",
+        "noun": noun,
         "ms": words.milliseconds,
         "column": words.column,
         "subject": words.subject_name,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from agent.model.counting import counted
 from agent.model.seam import Component
 from agent.model.steps import code, declare, few, own
 from agent.model.subjects import Table, TableUser
@@ -20,7 +21,8 @@ def written(table: Table, writers: Sequence[TableUser], owners: dict[Component, 
     first = others[0]
     return (
         f"Let {own(keeper.component)} alone write {own(table.table)}, and begin with {own(first.component)} "
-        f"({_times(first.count)} in 7 d): let it ask {own(keeper.component)} for the change, by an API or by an event.",
+        f"({counted(first.count, 'write')} in 7 d): let it ask {own(keeper.component)} for the "
+        f"change, by an API or by an event.",
         *_then(others[1:]),
         *_ended(table.table, others),
         *_one_team(keeper, first),
@@ -73,7 +75,3 @@ def _identifier(name: str) -> str:
     return ".".join(
         part if _PLAIN.fullmatch(part) else '"{}"'.format(part.replace('"', '""')) for part in name.split(".")
     )
-
-
-def _times(count: int) -> str:
-    return "1 write" if count == 1 else f"{count:,} writes"
