@@ -18,11 +18,14 @@ from agent.web.atlas import estate_map
 from agent.web.curves import sparks
 from agent.web.draw.axis import linear, logarithmic, times
 from agent.web.draw.chart import Curve, Moment, Strip, chart, thin
+from agent.web.draw.flag import Area
+from agent.web.draw.map import Box, Edge, picture
 from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.views import Views
 
 RULES = {rule.id: rule for rule in discover(rules)}
 KEY = SeamKey("consumes", Component("topic", "p/orders"), Component("group", "p/billing"))
+MARKS = ("page", "fix", "tidy", "fix", "tidy", "page")
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
 
 
@@ -107,6 +110,24 @@ def test_a_service_its_group_and_its_route_are_one_box() -> None:
     assert len(set(re.findall(r'class="box" x="([\d.]+)"', svg))) == 5, "one column a step of the flow"
     assert svg.count('use href="#m-fix"') == svg.count('use href="#m-blind"') == 1
     assert estate_map(Overview(NOW, seams, (), {}, None), seams[:1])[1] == "These seams"
+
+
+def test_a_mark_hides_no_component_and_no_other_mark() -> None:
+    web, bill, ship = (Component("service", name) for name in ("web", "bill", "ship"))
+    topic, other, table = Component("topic", "p/o"), Component("topic", "p/x"), Component("table", "pg/o")
+    chain = [(web, topic), (topic, bill), (bill, table), (web, other), (other, ship), (web, table)]
+    edges = [Edge(a, b, "event", mark, "/", "no duplicate check") for (a, b), mark in zip(chain, MARKS, strict=True)]
+    svg = str(picture(edges, {end: Box(end.name, end.kind, "/") for pair in chain for end in pair}, "says"))
+    shape = r'x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)" rx'
+    areas = [Area(*map(float, found)) for found in re.findall(f"<rect (?:class=.box. )?{shape}", svg)]
+    assert len(areas) == 6 + len(edges)
+    for at, one in enumerate(areas):
+        for other in areas[at + 1 :]:
+            assert one.x + one.wide <= other.x or other.x + other.wide <= one.x or _above(one, other)
+
+
+def _above(one: Area, other: Area) -> bool:
+    return one.y + one.high <= other.y or other.y + other.high <= one.y
 
 
 class Curves:
