@@ -13,6 +13,7 @@ from agent.app.parts import Parts
 from agent.app.replay import Replay
 from agent.app.wiring import catalogue, declared_in, decoder, thresholds
 from agent.engine.round import Rounds
+from agent.model.counting import counted, noun
 from agent.model.plain import plain
 
 
@@ -46,7 +47,11 @@ def _replayed(parts: Parts, inputs: Inputs, every: timedelta) -> Replay:
 
     def progress(at: datetime, count: int) -> None:
         if shown:
-            click.echo(f"\r\033[KReplaying {at:%a %H:%M} · {count:,} requests and looks", nl=False, err=True)
+            click.echo(
+                f"\r\033[KReplaying {at:%a %H:%M} · {counted(count, 'request or look', 'requests and looks')}",
+                nl=False,
+                err=True,
+            )
 
     one = Replay(decoder(parts.settings), parts.store, rounds, every=every, progress=progress)
     one.run(inputs.happened())
@@ -59,6 +64,11 @@ def _replayed(parts: Parts, inputs: Inputs, every: timedelta) -> Replay:
             click.echo(plain(f"Not taken: {source.path}: {reasons}"), err=True)
     if one.first is not None and one.now is not None:
         hours = (one.now - one.first).total_seconds() / 3600
-        parts.replayed = f"{hours:.0f} hours up to {one.now.astimezone(UTC):%H:%M} UTC were replayed"
-        click.echo(f"Replayed {hours:.0f} hours: {one.count:,} requests and looks.", err=True)
+        parts.replayed = (
+            f"{counted(hours, 'hour')} up to {one.now.astimezone(UTC):%H:%M} UTC {noun(hours, 'was', 'were')} replayed"
+        )
+        click.echo(
+            f"Replayed {counted(hours, 'hour')}: {counted(one.count, 'request or look', 'requests and looks')}.",
+            err=True,
+        )
     return one

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from agent.app.journalling import Memory
+from agent.model.counting import counted
 from agent.store.codec import digest
 from agent.store.store import Store
 from agent.web.status import Loss
@@ -41,13 +42,9 @@ def _of_journal(memory: Memory, at: datetime) -> Iterator[Loss]:
     told = "; ".join(found.lost[:_WORDS])
     more = f"; and {len(found.lost) - _WORDS:,} more" if len(found.lost) > _WORDS else ""
     aside = f" It was set aside as {found.set_aside}." if found.set_aside else ""
-    now = f" A new one is in its place and begins with {_records(len(found.records))} that could be read."
+    now = f" A new one is in its place and begins with {counted(len(found.records), 'record')} that could be read."
     what = f"The journal at {memory.journal.path} was damaged: {told}{more}.{aside}{now}"
     yield Loss("journal damaged", at, found.missing, what)
-
-
-def _records(number: int) -> str:
-    return f"{number:,} record" if number == 1 else f"{number:,} records"
 
 
 def _of_store(memory: Memory, at: datetime, damage: str) -> Iterator[Loss]:
@@ -62,8 +59,8 @@ def _of_store(memory: Memory, at: datetime, damage: str) -> Iterator[Loss]:
     place = memory.store.database.place
     fields = {"records": records, "first": stored + 1, "last": floor, "flushed": when, "store": place, "replayed": left}
     log.warning("store lost", extra={"fields": fields})
-    lacks = f"{_records(records)}, flushed {when}" if when else _records(records)
-    after = f" What the journal holds after them, {_records(left)}, goes into it now." if left else ""
+    lacks = f"{counted(records, 'record')}, flushed {when}" if when else counted(records, "record")
+    after = f" What the journal holds after them, {counted(left, 'record')}, goes into it now." if left else ""
     if damage:
         yield Loss("store damaged", at, records, f"{damage} It lacks what the journal had dropped, {lacks}.{after}")
         return

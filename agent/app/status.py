@@ -27,7 +27,7 @@ def why_not_ready(parts: Parts) -> str:
     intake = parts.memory.intake
     refusing = intake.why_not(1)  # byte: the smallest request that has one
     told = [intake.broken, *parts.troubles.values()]
-    waited = max((monotonic() - began for name, began in parts.busy.items() if name in QUICK), default=0.0)
+    waited = _waited(parts)
     if waited > PATIENCE:
         told.append(f"the store has not answered for {waited:.0f} s")
     if refusing:
@@ -35,6 +35,15 @@ def why_not_ready(parts: Parts) -> str:
     elif intake.journal.held_elsewhere():
         told.append("spans wait: another process holds the journal")
     return "; ".join(filter(None, told))
+
+
+def _waited(parts: Parts) -> float:
+    return max((monotonic() - began for name, began in parts.busy.items() if name in QUICK), default=0.0)
+
+
+def _unanswered(parts: Parts) -> bool:
+    failed = (parts.troubles.get(name, "") for name in QUICK)
+    return _waited(parts) > PATIENCE or any(what.startswith("store did not answer") for what in failed)
 
 
 QUICK = ("flush", "status")  #: tasks that ask the store for little
@@ -102,6 +111,7 @@ def status(parts: Parts) -> Status:
         replayed=parts.replayed,
         clock=parts.clock.doubt(),
         losses=parts.losses,
+        unanswered=_unanswered(parts),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.common import config_option, settings_of
+from agent.model.counting import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,7 @@ def downgrade(revision: str, yes: bool, config_path: "Path | None") -> int:
             check(database, make=False)
         gone = lost(database, revision)
         if gone and not yes:
-            rows = ", ".join(f"{name} ({count:,} row{'' if count == 1 else 's'})" for name, count in gone.items())
+            rows = ", ".join(f"{name} ({counted(count, 'row')})" for name, count in gone.items())
             click.echo(
                 f"Revision {revision} of {database.place} has no place for {rows}: they would be lost for good. "
                 "Nothing was changed. Make a copy of the store, and add --yes to drop them.",

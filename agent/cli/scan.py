@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.common import Duration, Instant, Location, config_option, settings_of, table
+from agent.model.counting import counted
 from agent.model.plain import plain
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def _files_only(paths: "tuple[Path, ...]") -> None:
 
 
 def _progress(at: datetime, count: int) -> None:
-    click.echo(f"\r\033[K{at:%Y-%m-%d %H:%M} · {count:,} requests and looks", nl=False, err=True)
+    click.echo(
+        f"\r\033[K{at:%Y-%m-%d %H:%M} · {counted(count, 'request or look', 'requests and looks')}", nl=False, err=True
+    )
 
 
 def _table(result: "Scan") -> str:
@@ -99,7 +102,8 @@ def _table(result: "Scan") -> str:
         outcome: sum(rule[outcome] for rule in shown["verdicts"].values()) for outcome in ("fails", "meets", "blind")
     }
     lines.append(
-        f"\n{facts:,} facts, {len(shown['seams'])} seams; {counts['fails']} fail, {counts['meets']} meet, "
+        f"\n{counted(facts, 'fact')}, {counted(len(shown['seams']), 'seam')}; "
+        f"{counted(counts['fails'], 'fails', 'fail')}, {counted(counts['meets'], 'meets', 'meet')}, "
         f"{counts['blind']} cannot be judged."
     )
     return "\n".join(lines)

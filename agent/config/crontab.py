@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.config.problem import nearest
+from agent.model.counting import counted
 
 FIELDS = 5
 NAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
@@ -65,7 +66,7 @@ def mistake(line: str) -> Mistake | None:
         return None if line.lower() in NAMES else Mistake("which is no name of cron", nearest(line, NAMES) or HOW)
     fields = line.split()
     if len(fields) != FIELDS:
-        return Mistake(f"which is no cron line: it has {_counted(len(fields))}", HOW)
+        return Mistake(f"which is no cron line: it has {counted(len(fields), 'field')}", HOW)
     try:
         _, _, days, months, weekdays = (list(_values(field, text)) for field, text in zip(_LINE, fields, strict=True))
     except _WrongError as wrong:
@@ -75,10 +76,6 @@ def mistake(line: str) -> Mistake | None:
     if all(day > _LENGTHS[month - 1] for day in days for month in months) and days:
         return Mistake("a day that no calendar has", "Write a day that one of the months has.")
     return None
-
-
-def _counted(count: int) -> str:
-    return f"{count} field{'' if count == 1 else 's'}"
 
 
 def _values(field: _Field, text: str) -> Iterator[int]:

@@ -40,6 +40,14 @@ class Beside(Generic[T]):
         self._lock = threading.Lock()
         self._under_way: _Reading[T] | None = None
         self._version, self._fresh = 0, _FRESH
+        self._failed = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last reading failed, or the one under way takes longer than anybody waits for it."""
+        one = self._under_way
+        late = one is not None and not one.found.done() and time.monotonic() - one.began > LOOK_SECONDS
+        return late or self._failed
 
     def forget(self) -> None:
         """Something changed: the next look is a fresh one."""
@@ -88,6 +96,7 @@ class Beside(Generic[T]):
                 found = self._read()
         except StoreProblem as problem:  # what is kept stays until it is stale; then the look itself tells
             log.debug("not read", extra={"fields": {"what": self._name, "why": str(problem).splitlines()[0]}})
+            self._failed = True
             one.found.set_exception(problem)
         except BaseException as problem:
             one.found.set_exception(problem)
@@ -95,6 +104,7 @@ class Beside(Generic[T]):
         else:
             spent = timedelta(seconds=time.thread_time() - started)
             self._fresh = max(_FRESH, min(_STALE / 2, _SHARE * spent))
+            self._failed = False
             if one.version == self._version:
                 self._kept = (at, found)
             one.found.set_result(found)

@@ -1,6 +1,7 @@
 """What to do about a failing verdict, in steps that name its subject: names and commands stand in backticks."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,6 +10,8 @@ from agent.model.seam import Component
 from agent.model.subjects import Deliveries
 
 _FEW = 3
+_PLACED = ("topic", "group", "table", "job", "dataset", "connector", "subject", "source")  #: kinds with a place
+_INSIDE = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?[^/]*/(.+)", re.DOTALL)  #: a namespace may be an address
 _GRAVE = "\u02cb"  #: for a backtick inside of code: it looks like one, and ends neither code nor a shell's quotes
 
 
@@ -23,9 +26,9 @@ def own(component: Component) -> str:
 
 
 def bare(component: Component) -> str:
-    """Its name without the cluster or system that it is in; a route's path stays."""
-    inside = component.name.partition("/")[2] if component.kind not in ("route", "service") else ""
-    return inside or component.name
+    """What people call it: without the cluster, system or namespace it is in; of other kinds a slash is in the name."""
+    inside = _INSIDE.fullmatch(component.name) if component.kind in _PLACED else None
+    return inside[1] if inside else component.name
 
 
 def typed(component: Component) -> str:

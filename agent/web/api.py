@@ -17,7 +17,7 @@ from agent.model.verdict import Claim, Verdict
 from agent.store.names import parts
 from agent.store.verdicts import BlindCause
 from agent.web.errors import shown
-from agent.web.overview import FindingView, SeamView
+from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.pages import RANGES, Range, headline
 from agent.web.shapes import (
     CauseShape,
@@ -164,6 +164,11 @@ def _listed(rows: Iterable[SeamShape | FindingShape]) -> Iterator[bytes]:
     yield b"[]" if head == b"[" else b"]"
 
 
+def _told(pieces: Iterator[bytes], o: Overview) -> StreamingResponse:
+    """A list, and in its head when the store was read: a list has no other place for it."""
+    return StreamingResponse(pieces, media_type="application/json", headers={"As-Of": _time(o.at) or ""})
+
+
 def router(views: Views, status: Callable[[], Status]) -> APIRouter:
     """Every JSON twin."""
     api = APIRouter(prefix="/api/v1")
@@ -179,6 +184,7 @@ def _estate(api: APIRouter, views: Views) -> None:
         """The estate in one object."""
         o = views.overview()
         return {
+            "as_of": _time(o.at),
             "headline": headline(o),
             "seams": len(o.seams),
             "states": dict(o.counts),
@@ -200,7 +206,7 @@ def _estate(api: APIRouter, views: Views) -> None:
             key=lambda view: (view.finding.opened or view.finding.since or o.at, view.finding.fingerprint), reverse=True
         )
         told = _listed(finding(view) for view in chosen)
-        return StreamingResponse(told, media_type="application/json")
+        return _told(told, o)
 
     @api.get("/findings/{fingerprint}", **answers(FindingPageShape, missing=True))
     def one_finding(fingerprint: str) -> FindingPageShape:
@@ -220,7 +226,8 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
     @api.get("/seams", **answers(list[SeamShape]))
     def seams() -> StreamingResponse:
         """Every seam."""
-        return StreamingResponse(_listed(_seam(view) for view in views.overview().seams), media_type="application/json")
+        o = views.overview()
+        return _told(_listed(_seam(view) for view in o.seams), o)
 
     @api.get("/seams/{number}", **answers(SeamPageShape, missing=True))
     def one_seam(number: int, range: Range = "3h") -> SeamPageShape:  # noqa: A002  # the address says it so

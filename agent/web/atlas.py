@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from agent.model.counting import counted
 from agent.model.seam import Component, server_of
+from agent.model.steps import bare
 from agent.web.draw.map import MOST, Box, Edge, picture
 from agent.web.overview import URGENT, Overview, SeamView
-from agent.web.words import bare
 
 _WORST = ("page", "fix", "tidy", "quiet", "blind", "", "na")
 _LOUD = ("page", "fix", "tidy")
@@ -31,7 +32,8 @@ def _estate_map(o: Overview, seams: Sequence[SeamView]) -> tuple[Markup, str, st
     picked = _trouble(seams) if many else list(seams)
     title = "Where it hurts" if many else "The whole estate" if len(seams) == len(o.seams) else "These seams"
     drawn, boxes = _draw(picked, words=False)
-    note = f"{len(boxes)} components; the line is the paradigm, a mark is a finding, and faint has nothing to judge"
+    shown = counted(len(boxes), "component")
+    note = f"{shown}; the line is the paradigm, a mark is a finding, and faint has nothing to judge"
     return picture(drawn, boxes, _says(picked), heads=True), title, note
 
 
@@ -75,9 +77,9 @@ def _trouble(seams: Sequence[SeamView]) -> list[SeamView]:
 
 def _says(seams: Sequence[SeamView]) -> str:
     states = Counter(view.state for view in seams)
-    words = f"{states['page']} need action now, {states['fix']} to fix, {states['tidy']} to tidy"
+    words = f"{counted(states['page'], 'needs', 'need')} action now, {states['fix']} to fix, {states['tidy']} to tidy"
     aside = f", {states['quiet']} set aside" if states["quiet"] else ""
-    return f"Map of {len(seams)} seams: {words}{aside}"
+    return f"Map of {counted(len(seams), 'seam')}: {words}{aside}"
 
 
 def _draw(seams: Sequence[SeamView], *, words: bool) -> tuple[list[Edge], Mapping[Component, Box]]:

@@ -17,6 +17,7 @@ from agent.web.views import Views
 from agent.web.words import ago, clock
 
 _LIVE = timedelta(minutes=2)
+_OLD = timedelta(seconds=15)  #: of a reading: until then nobody calls it old
 _KEPT = 24  #: pages shown last, compressed: 5 to 20 KB each
 _NOTHING = {"act": "", "findings": "", "seams": "", "rules": "", "silent": "", "live": False}
 
@@ -24,8 +25,11 @@ _NOTHING = {"act": "", "findings": "", "seams": "", "rules": "", "silent": "", "
 class Frame:
     """Renders a template inside the frame."""
 
-    def __init__(self, views: Views, status: Callable[[], Status], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, views: Views, status: Callable[[], Status], clock: Callable[[], datetime], unanswered: str
+    ) -> None:
         self._views, self._status, self._clock = views, status, clock
+        self._unanswered = unanswered  #: what is told where the store does not answer
         self._templates = environment(clock)
         self._pages: OrderedDict[str, tuple[datetime, bytes]] = OrderedDict()
         self._lock = threading.Lock()
@@ -51,16 +55,18 @@ class Frame:
             if last
             else "Waiting for a span",
         }
-        values = {"sparks": {}, "o": overview, "status": now, "now": self._clock(), **values}
+        values = {"sparks": {}, "o": overview, "status": now, "now": self._clock(), "at": overview.at, **values}
         html = self._render(request, template, headline, here=here, frame=frame, **values)
         if status_code == 200 and request.method == "GET":
-            self._keep(str(request.url), html)
+            self._keep(str(request.url), html, overview.at)
+        if self._clock() - overview.at > _OLD and (now.unanswered or self._views.unanswered):
+            html = self._aged(html, overview.at, self._unanswered)
         return HTMLResponse(html, status_code)
 
     def bare(self, request: Request, template: str, headline: str, status_code: int, **values: Any) -> HTMLResponse:
         """A page that asks the store nothing: its frame has no tallies."""
         frame = {**_NOTHING, "foot": "The store does not answer"}
-        values = {"here": "", "frame": frame, "now": self._clock(), **values}
+        values = {"here": "", "frame": frame, "now": self._clock(), "at": self._clock(), **values}
         return HTMLResponse(self._render(request, template, headline, **values), status_code)
 
     def last_known(self, request: Request, what: str) -> HTMLResponse:
@@ -69,12 +75,15 @@ class Frame:
             at, zipped = self._pages.get(str(request.url), (None, b""))
         if at is None:
             return self.bare(request, "error.html", "The store does not answer", 503, what=what)
-        html = zlib.decompress(zipped).decode()
+        return HTMLResponse(self._aged(zlib.decompress(zipped).decode(), at, what), 503)
+
+    def _aged(self, html: str, at: datetime, what: str) -> str:
+        """A page, dimmed and under a banner, with its age in the title."""
         age = escape(f", as of {ago(at, self._clock())} ago")
         html = html.replace(" · Seamwatch</title>", f"{age} · Seamwatch</title>", 1).replace("</h1>", f"{age}</h1>", 1)
         html = html.replace("<body>", '<body class="old">', 1)
         banner = f'<div class="banner" role="alert"><strong>This is the last page known.</strong> {escape(what)}</div>'
-        return HTMLResponse(html.replace('<div class="head">', banner + '<div class="head">', 1), 503)
+        return html.replace('<div class="head">', banner + '<div class="head">', 1)
 
     def load(self) -> None:
         """Compile every template, so that no look waits for it."""
@@ -85,10 +94,10 @@ class Frame:
         values = {"title": headline, "headline": headline, "request": request, **values}
         return self._templates.get_template(template).render(**values)
 
-    def _keep(self, address: str, html: str) -> None:
+    def _keep(self, address: str, html: str, at: datetime) -> None:
         zipped = zlib.compress(html.encode(), 1)
         with self._lock:
-            self._pages[address] = (self._clock(), zipped)
+            self._pages[address] = (at, zipped)
             self._pages.move_to_end(address)
             while len(self._pages) > _KEPT:
                 self._pages.popitem(last=False)

@@ -15,6 +15,7 @@ from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
 from agent.model.verdict import Outcome
 from agent.store.store import SeamRow, Store
 from agent.web.duty import Duties
+from agent.web.paradigms import paradigm, ways
 from agent.web.words import seam_name, subject_name
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class SeamView:
     key: SeamKey
     name: str
     values: tuple[int, ...]
-    paradigm: str
+    paradigm: str  #: event | api | batch | unknown
     mark: str  #: page | fix | tidy | good | blind | na
     findings: tuple[FindingView, ...]
     meets: int
@@ -129,6 +130,11 @@ class Overview:
         return len(self.seams) - self.counts.get("na", 0)
 
     @cached_property
+    def paradigms(self) -> Mapping[str, int]:
+        """How many seams each has."""
+        return Counter(view.paradigm for view in self.seams)
+
+    @cached_property
     def ranked(self) -> tuple[SeamView, ...]:
         """Seams, the most urgent first, then by name."""
         return tuple(sorted(self.seams, key=lambda view: (URGENT[view.state], view.name, view.row.id)))
@@ -159,7 +165,6 @@ class _Fixed:
 
     subjects: tuple[SubjectRef, ...]
     name: str
-    paradigm: str
     table: str
 
 
@@ -182,7 +187,13 @@ class Overviews:
         self._looked: datetime | None = None  #: the instant that the last round judged
         self.ahead: list[Callable[[Overview], object]] = []  #: what is made of each reading before it is shown
         beside = Beside(self._read, clock, "overview")
+        self._beside = beside
         self.look, self.refresh, self.forget = beside.look, beside.refresh, beside.forget
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the store was asked for a new reading, and does not answer."""
+        return self._beside.unanswered
 
     def view(self, finding: Finding) -> FindingView:
         """A finding as a row."""
@@ -223,13 +234,14 @@ class Overviews:
             if subject.kind == "table" and subject.labels:
                 tables[subject.name].append(subject)
         held = {subject: subject for subject in judged}  # one copy of each, shared with the store
-        rows = []
-        for row in self._store.seams():
+        rows, seams = [], tuple(self._store.seams())
+        known = ways(seams)
+        for row in seams:
             if isinstance(row.key, SeamKey):
                 values = sums.get(row.key, ())
                 if _elsewhere(row.key, values) and row.key.subject not in by_subject:
                     continue
-                rows.append(self._row(row, row.key, values, by_subject, judged, tables, held))
+                rows.append(self._row(row, row.key, values, by_subject, judged, tables, held, known))
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
         counts = Counter(row.state for row in rows)
@@ -265,13 +277,14 @@ class Overviews:
         judged: Mapping[SubjectRef, _Judged],
         tables: Mapping[str, list[SubjectRef]],
         held: Mapping[SubjectRef, SubjectRef],
+        known: Mapping[Component, str],
     ) -> SeamView:
         fixed = self._fixed.get(key)
         if fixed is None:
             ends = (end for end in (key.source, key.target) if end.kind == "table")
             table = next((end.name for end in ends), "")
             subjects = tuple(held.get(subject, subject) for subject in subjects_of(key))
-            fixed = self._fixed[key] = _Fixed(subjects, seam_name(key), key.paradigm or "batch", table)
+            fixed = self._fixed[key] = _Fixed(subjects, seam_name(key), table)
         subjects = fixed.subjects
         if fixed.table and fixed.table in tables:
             subjects = (*subjects, *(one for one in tables[fixed.table] if _is_at(one, row.attributes)))
@@ -284,7 +297,7 @@ class Overviews:
             key,
             fixed.name,
             values,
-            fixed.paradigm,
+            paradigm(key, known),
             mark,
             tuple(mine),
             told.meets,

@@ -164,7 +164,7 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
     def seams(
         request: Request,
         q: Annotated[str, Query(max_length=200)] = "",
-        paradigm: Literal["", "event", "batch", "api"] = "",
+        paradigm: Literal["", "event", "batch", "api", "unknown"] = "",
         state: Literal["", "page", "fix", "tidy", "quiet", "blind", "good", "na"] = "",
         page: int = 0,
     ) -> HTMLResponse:
@@ -292,7 +292,7 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
         return frame.page(
             request,
             "collectors.html",
-            blindness(told, views.now()) or verdicts.of_sources(waiting, len(live), ago(told.started, views.now())),
+            blindness(told, views.now()) or _sources(waiting, len(live), ago(told.started, views.now())),
             here="Collectors",
             live=live,
             fresh=len(fresh),
@@ -301,9 +301,16 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
             facts=sum(one.facts for one in told.collectors if one.counts_spans),
             newest=newest,
             gaps=gaps(views.causes(), views.rules),
+            judged=any(views.counts().values()),
             dark=o.counts.get("blind", 0),
             stale=STALE,
         )
+
+
+def _sources(waiting: int, live: int, running: str) -> str:
+    if waiting == live == 1:
+        return f"The one source has not spoken since the start {running} ago"
+    return verdicts.of_sources(waiting, live, running)
 
 
 def _lost(told: Status) -> list[tuple[str, str, int, int]]:

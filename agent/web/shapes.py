@@ -137,8 +137,9 @@ class SeamPageShape(SeamShape):
 
 
 class NowShape(TypedDict):
-    """The estate in one object."""
+    """The estate in one object, as it was read at `as_of`: up to two minutes ago where the store does not answer."""
 
+    as_of: str | None
     headline: str
     seams: int
     states: dict[str, int]

@@ -46,7 +46,7 @@ def site(
     )
     views = Views(store, rules, clock, declared)
     app.state.refresh = views.refresh
-    frame = Frame(views, status, clock)
+    frame = Frame(views, status, clock, _silent(store))
     app.add_middleware(_InTime)
     guard.install(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -77,6 +77,7 @@ class Status:
     replayed: str = ""
     clock: str = ""  #: what is wrong with the machine's clock now
     losses: tuple[Loss, ...] = ()  #: newest first
+    unanswered: bool = False  #: the store does not answer what asks it for little
 
     def silent(self, now: datetime) -> tuple[tuple[CollectorStatus, timedelta], ...]:
         """The sources that have said nothing for too long, the longest silence first."""

@@ -8,7 +8,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from agent.model.steps import rate
+from agent.model.counting import noun
+from agent.model.steps import bare, rate
 from agent.web import prose, words
 from agent.web.draw.icons import ICONS
 from agent.web.duty import web_address
@@ -38,6 +39,8 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "when": words.when,
         "iso": words.iso,
         "count": words.count,
+        "counted": lambda number, *nouns: f"{words.count(number)} {noun(number, *nouns)}",
+        "noun": noun,
         "ms": words.milliseconds,
         "column": words.column,
         "web_address": web_address,
@@ -58,7 +61,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "plain": words.plain,
         "line": words.line,
         "sentence": words.sentence,
-        "bare": words.bare,
+        "bare": bare,
         "bold": bold,
         "safe_icon": lambda name: ICONS[name],
         "markup": lambda _text: Markup('<span class="spark"></span>'),

@@ -90,6 +90,11 @@ class Views:
         self.view, self.overview, self.ahead = self._overviews.view, self._overviews.look, self._overviews.ahead
         self.forget, self.refresh = self._overviews.forget, self._overviews.refresh
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether the store was asked for a new reading of the estate, and does not answer."""
+        return self._overviews.unanswered
+
     def now(self) -> datetime:
         """The clock on the wall."""
         return self._clock()

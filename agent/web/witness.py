@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from agent.model.counting import noun
 from agent.model.facts import Column
 from agent.model.steps import rate
 from agent.model.subjects import Series
@@ -128,7 +129,7 @@ def witnesses(page: SeamPage, all_of: Seen) -> Sequence[Said]:
     return (
         Said("Written", _or(all_of.written, lambda n: rate(n / known)), UNSEEN),
         Said("Read", _or(all_of.read, lambda n: rate(n / known)), rate(all_of.crossed / seconds) if traced else UNSEEN),
-        Said("Unread", _or(all_of.lag, lambda n: f"{count(n)} messages"), UNSEEN),
+        Said("Unread", _or(all_of.lag, lambda n: f"{count(n)} {noun(n, 'message')}"), UNSEEN),
         Said("Age of the oldest", _or(all_of.age, lambda n: span(n) if n >= 1 else "under 1 s"), UNSEEN),
         Said("Queue time, p95", UNSEEN, _or(queue, milliseconds)),
         Said("Time each took, p95", UNSEEN, _or(took, milliseconds)),

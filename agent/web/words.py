@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from agent.model.facts import Column, Exemplar, ExemplarKind
 from agent.model.finding import Said
 from agent.model.seam import Component, SeamKey, SubjectRef
+from agent.model.steps import bare
 from agent.model.verdict import Claim
 
 _OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
@@ -170,16 +171,6 @@ def clock(at: datetime, now: datetime) -> str:
 def iso(at: datetime | None) -> str:
     """For `<time datetime>`."""
     return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
-
-
-def bare(component: Component) -> str:
-    """A component's name without an unknown or single cluster: what people call it."""
-    name = component.name
-    if component.kind in ("topic", "group"):
-        return name.partition("/")[2] or name
-    if component.kind == "route":
-        return name
-    return name.rpartition("/")[2] or name
 
 
 def seam_name(key: SeamKey) -> str:

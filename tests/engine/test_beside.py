@@ -84,6 +84,31 @@ def test_a_store_that_fails_is_told_to_who_must_wait_and_to_nobody_else() -> Non
         beside.look()
 
 
+def test_what_does_not_answer_is_known_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source()
+    beside = Beside(source.read, source.clock, "test")
+    assert (beside.look(), beside.unanswered) == (1, False)
+    source.fails = True
+    source.now += timedelta(seconds=30)
+    assert beside.look() == 1
+    deadline = time.monotonic() + 5
+    while not beside.unanswered and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert beside.unanswered
+    source.fails = False
+    wait_for(beside, 2)
+    assert not beside.unanswered
+    source.go.clear()  # now it neither answers nor fails
+    monkeypatch.setattr(room, "LOOK_SECONDS", 0.05)
+    source.now += timedelta(seconds=30)
+    assert beside.look() == 2
+    time.sleep(0.1)
+    assert beside.unanswered
+    source.go.set()
+    wait_for(beside, 3)
+    assert not beside.unanswered
+
+
 def test_what_was_forgotten_while_it_was_read_is_not_kept() -> None:
     source = Source()
     beside = Beside(source.read, source.clock, "test")

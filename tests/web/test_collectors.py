@@ -53,7 +53,7 @@ def test_a_share_of_spans_is_of_spans_and_not_of_what_a_recording_holds(store: S
 def test_after_a_start_a_source_is_told_as_waiting_since_then_and_what_came_before_is_known(store: Store) -> None:
     waiting = replace(OTLP, state="waiting", last_fact=None, facts=0, dropped={})
     text = page(store, waiting)
-    assert title(text) == "1 of 1 source has not spoken since the start 2 min ago"
+    assert title(text) == "The one source has not spoken since the start 2 min ago"
     assert "Before the start" not in text
     calls(store, 20)
     assert re.search(r"Before the start a seam was last seen \d+ min ago", page(store, waiting))
@@ -67,3 +67,11 @@ def test_after_a_start_a_source_is_told_as_waiting_since_then_and_what_came_befo
 def test_one_record_is_one(store: Store) -> None:
     assert "The journal holds 1 record, 1 KiB, not yet in the store." in page(store, OTLP)
     assert "The journal holds 2 records, 1 KiB" in page(store, OTLP, records=2)
+
+
+def test_before_the_first_round_nothing_was_judged_and_nothing_is_told_to_be_judgeable(store: Store) -> None:
+    words = "Nothing was judged yet; the first round tells what cannot be."
+    assert words in page(store, OTLP)
+    assert "Everything that applies can be judged." not in page(store, OTLP)
+    calls(store, 200)
+    assert words not in page(store, OTLP)

@@ -18,11 +18,14 @@ from agent.web.atlas import estate_map
 from agent.web.curves import sparks
 from agent.web.draw.axis import linear, logarithmic, times
 from agent.web.draw.chart import Curve, Moment, Strip, chart, thin
+from agent.web.draw.flag import Area
+from agent.web.draw.map import Box, Edge, picture
 from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.views import Views
 
 RULES = {rule.id: rule for rule in discover(rules)}
 KEY = SeamKey("consumes", Component("topic", "p/orders"), Component("group", "p/billing"))
+MARKS = ("page", "fix", "tidy", "fix", "tidy", "page")
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
 
 
@@ -61,6 +64,19 @@ def test_a_curve_is_grey_until_it_went_wrong_and_red_from_there() -> None:
     assert path(healthy, "h") == []
 
 
+@pytest.mark.parametrize("minute", [1, 30, 89, 91, 150, 179])
+def test_what_happened_has_a_line_of_its_own_and_covers_no_title(minute: int) -> None:
+    times = [60.0 * n for n in range(180)]
+    strip = Strip("Messages, from the broker's offsets", (Curve("read", times, times),))
+    svg = str(chart([strip, strip], 0, 10_800, "says", width=812, moment=Moment(60.0 * minute, "02:41 began to fail")))
+    [said] = re.findall(r'class="lbl" x="[\d.]+" y="([\d.]+)" text-anchor="(?:end|start)">02:41', svg)
+    titles = [float(y) for y in re.findall(r'class="ttl" x="64" y="([\d.]+)"', svg)]
+    assert len(titles) == 2
+    assert all(abs(float(said) - y) >= 20 for y in titles)
+    height = float(re.findall(r'viewBox="0 0 812 ([\d.]+)"', svg)[0])
+    assert float(said) < titles[0] < titles[1] < height
+
+
 def test_a_hole_in_what_was_seen_is_not_drawn_over() -> None:
     at = [0.0, 60.0, 120.0, 4000.0, 4060.0]
     drawn = str(chart([Strip("Lag", (Curve("", at, at),))], 0, 4060, "Lag"))
@@ -77,7 +93,7 @@ def test_a_curve_is_thinned_and_keeps_its_end() -> None:
 def view(number: int, kind: str, source: str, target: str, mark: str = "good", **attributes: str) -> SeamView:
     key = SeamKey(kind, Component.parse(source), Component.parse(target))
     return SeamView(
-        SeamRow(key, NOW, NOW, attributes, (number,)), key, "s", (), key.paradigm or "batch", mark, (), 1, 0, ()
+        SeamRow(key, NOW, NOW, attributes, (number,)), key, "s", (), key.paradigm or "unknown", mark, (), 1, 0, ()
     )
 
 
@@ -94,6 +110,24 @@ def test_a_service_its_group_and_its_route_are_one_box() -> None:
     assert len(set(re.findall(r'class="box" x="([\d.]+)"', svg))) == 5, "one column a step of the flow"
     assert svg.count('use href="#m-fix"') == svg.count('use href="#m-blind"') == 1
     assert estate_map(Overview(NOW, seams, (), {}, None), seams[:1])[1] == "These seams"
+
+
+def test_a_mark_hides_no_component_and_no_other_mark() -> None:
+    web, bill, ship = (Component("service", name) for name in ("web", "bill", "ship"))
+    topic, other, table = Component("topic", "p/o"), Component("topic", "p/x"), Component("table", "pg/o")
+    chain = [(web, topic), (topic, bill), (bill, table), (web, other), (other, ship), (web, table)]
+    edges = [Edge(a, b, "event", mark, "/", "no duplicate check") for (a, b), mark in zip(chain, MARKS, strict=True)]
+    svg = str(picture(edges, {end: Box(end.name, end.kind, "/") for pair in chain for end in pair}, "says"))
+    shape = r'x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)" rx'
+    areas = [Area(*map(float, found)) for found in re.findall(f"<rect (?:class=.box. )?{shape}", svg)]
+    assert len(areas) == 6 + len(edges)
+    for at, one in enumerate(areas):
+        for other in areas[at + 1 :]:
+            assert one.x + one.wide <= other.x or other.x + other.wide <= one.x or _above(one, other)
+
+
+def _above(one: Area, other: Area) -> bool:
+    return one.y + one.high <= other.y or other.y + other.high <= one.y
 
 
 class Curves:

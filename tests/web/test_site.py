@@ -204,7 +204,7 @@ def test_a_page_says_which_words_it_knows_as_the_api_does(client: TestClient) ->
     for address, words in (
         ("/findings?state=bogus", "state is &#34;bogus&#34;. It can be open, pending, quiet, all."),
         ("/seams?state=bogus", "It can be page, fix, tidy, quiet, blind, good, na."),
-        ("/seams?paradigm=bogus", "It can be event, batch, api."),
+        ("/seams?paradigm=bogus", "It can be event, batch, api, unknown."),
     ):
         answer = client.get(address)
         assert (answer.status_code, words in answer.text) == (422, True), answer.text

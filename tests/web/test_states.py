@@ -6,7 +6,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from agent.engine.round import Rounds
 from agent.ingest.aggregator import Aggregator
 from agent.model.declared import Declarations
 from agent.model.finding import Disposition, Said
+from agent.store.patience import SilentError
 from agent.store.store import Store, open_store
 from agent.web import site
 from agent.web.status import CollectorStatus, Loss, Status
@@ -40,9 +41,13 @@ class Outage:
     """A store that can be taken away."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self.down = store, False
+        self._store, self.down, self.silent, self.go = store, False, False, threading.Event()
+        self.go.set()
 
     def __getattr__(self, name: str) -> Any:
+        self.go.wait(5)
+        if self.silent:
+            raise SilentError("no answer")
         if self.down:
             raise OperationalError("SELECT 1", {}, OSError("the disk is gone"))
         return getattr(self._store, name)
@@ -185,6 +190,50 @@ def test_without_its_store_a_page_is_the_last_one_known_dimmed_with_its_age(stor
     assert title(lost.text) == "There is nothing here"
     outage.down = False
     assert "as of" not in title(pages.get("/").text)
+
+
+@pytest.mark.parametrize("path", ["/", "/findings"])
+def test_a_page_has_the_time_of_its_reading_and_warns_where_the_store_does_not_answer(store: Store, path: str) -> None:
+    estate(store, ["orders"])
+    outage, clock = Outage(store), Clock()
+    pages = client(outage, clock)
+    fresh = pages.get(path).text
+    read = pages.get("/api/v1/now").json()["as_of"]
+    stamp = f"As of {datetime.fromisoformat(read):%H:%M:%S}."
+    assert stamp in fresh
+    outage.silent, clock.ahead = True, timedelta(seconds=50)
+    pages.get(path)  # has it read anew, beside it
+    wait_until(lambda: 'class="old"' in pages.get(path).text)
+    answer = pages.get(path)
+    assert answer.status_code == 200
+    assert re.search(r", as of 5\d s ago$", title(answer.text))
+    assert "The store at" in answer.text
+    assert "does not answer" in answer.text
+    assert stamp in answer.text
+    assert pages.get("/api/v1/now").json()["as_of"] == read
+    assert pages.get("/api/v1/seams").headers["as-of"] == read
+    outage.silent = False
+    wait_until(lambda: 'class="old"' not in pages.get(path).text)
+    assert stamp not in pages.get(path).text
+
+
+def test_an_agent_that_knows_of_a_silent_store_warns_at_the_first_look(store: Store) -> None:
+    estate(store, ["orders"])
+    outage, clock, status = Outage(store), Clock(), told()
+    app = site(outage, RULES, clock=clock, status=lambda: replace(status, unanswered=clock.ahead > timedelta(0)))
+    pages = TestClient(app, base_url="http://127.0.0.1:8740")
+    assert 'class="old"' not in pages.get("/").text
+    clock.ahead = timedelta(seconds=50)
+    outage.go.clear()
+    assert re.search(r", as of 5\d s ago$", title(pages.get("/").text))
+    outage.go.set()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_an_error_page_is_never_kept_as_the_last_one_known(store: Store) -> None:

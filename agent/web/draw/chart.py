@@ -10,6 +10,7 @@ from markupsafe import Markup
 from agent.web.draw.axis import Scale, linear, logarithmic, times
 
 _STRIP, _HEAD, _FOOT, _LEFT, _ROOM = 92, 44, 30, 64, 164
+_ABOVE = 16  #: the first strip: a line of its own for what happened, so that it never covers a title
 WIDTH = 1132  #: of a chart over the whole page; a narrow one is 812
 Point = tuple[float, float]
 
@@ -61,9 +62,11 @@ def chart(
     if not strips:
         return Markup("")
     plot = _Plot(start, end, width)
-    height = len(strips) * (_STRIP + _HEAD) + _FOOT
-    parts = [plot.strip(strip, number * (_STRIP + _HEAD)) for number, strip in enumerate(strips)]
-    if moment is not None and start < moment.at < end:
+    happened = moment is not None and start < moment.at < end
+    top = _ABOVE if happened else 0
+    height = top + len(strips) * (_STRIP + _HEAD) + _FOOT
+    parts = [plot.strip(strip, top + number * (_STRIP + _HEAD)) for number, strip in enumerate(strips)]
+    if moment is not None and happened:
         parts.append(plot.moment(moment, height - _FOOT))
     return Markup('<svg class="chart{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         " long" if width == WIDTH else "", width, height, says, Markup("").join(parts), plot.axis(height - 10)
@@ -91,8 +94,8 @@ class _Plot:
         x = self.x(moment.at)
         side, anchor = (-8, "end") if x > (_LEFT + self._right) / 2 else (8, "start")
         return Markup(
-            '<line class="note-line" x1="{0:.1f}" x2="{0:.1f}" y1="10" y2="{1}"/>'
-            '<text class="lbl" x="{2:.1f}" y="20" text-anchor="{3}">{4}</text>'
+            '<line class="note-line" x1="{0:.1f}" x2="{0:.1f}" y1="4" y2="{1}"/>'
+            '<text class="lbl" x="{2:.1f}" y="14" text-anchor="{3}">{4}</text>'
         ).format(x, bottom, x + side, anchor, moment.words)
 
     def strip(self, strip: Strip, top: float) -> Markup:

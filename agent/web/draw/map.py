@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from agent.model.seam import Component
+from agent.web.draw.flag import Area, bend, placed, width
 
 _BOX, _HIGH, _GAP_X, _GAP_Y, _EDGE = 132, 40, 74, 14, 18
 _FLAG_GAP = 148  #: between columns, where a mark has words
 _SWEEPS = 8
 _NARROWEST = 1164  #: a small estate is spread over the page, not blown up
-_LETTER = 6.4  #: pixels, about, of a letter in a flag
 MOST = 60  #: components; beyond it only trouble and its neighbours are drawn
 _ORDER = ("page", "fix", "tidy", "blind", "", "na")
 _PLAIN = {"blind": "", "na": "hid"}  #: what a line looks like where its mark is no finding
@@ -95,9 +95,9 @@ def picture(edges: Sequence[Edge], boxes: Mapping[Component, Box], says: str, *,
         return Markup("")
     columns = layers(edges)
     tall = max(len(column) for column in columns)
-    gap = _FLAG_GAP if any(edge.words for edge in edges) else _GAP_X
-    width = max(_NARROWEST, len(columns) * (_BOX + gap) - gap + 2 * _EDGE)
-    step = (width - 2 * _EDGE - _BOX) / max(1, len(columns) - 1)
+    gap = max([_GAP_X, *(max(_FLAG_GAP, width(edge.words) + 16) for edge in edges if edge.words)])
+    wide = max(_NARROWEST, len(columns) * (_BOX + gap) - gap + 2 * _EDGE)
+    step = (wide - 2 * _EDGE - _BOX) / max(1, len(columns) - 1)
     top = 34 if heads else 14
     height = tall * (_HIGH + _GAP_Y) - _GAP_Y + top + 16
     place: dict[Component, tuple[float, float]] = {}
@@ -112,11 +112,11 @@ def picture(edges: Sequence[Edge], boxes: Mapping[Component, Box], says: str, *,
     inside = [
         *(_line(edge, place) for edge in sorted(edges, key=lambda e: (-_ORDER.index(e.mark), e.source, e.target))),
         *(_box(component, place[component], boxes[component]) for component in sorted(place)),
-        *(_mark(edge, place) for edge in edges if edge.mark not in ("", "na")),
+        *_marks(edges, place, height),
         *(titles if heads else ()),
     ]
     return Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}">{}</svg>').format(
-        width, height, says, Markup("").join(inside)
+        wide, height, says, Markup("").join(inside)
     )
 
 
@@ -137,10 +137,10 @@ def _ends(edge: Edge, place: Places) -> tuple[float, float, float, float]:
 
 def _line(edge: Edge, place: Places) -> Markup:
     x1, y1, x2, y2 = _ends(edge, place)
-    bend = max(24.0, abs(x2 - x1) / 2)
+    out = bend(x1, x2)
     mark = "" if edge.quiet else _PLAIN.get(edge.mark, edge.mark)
     return Markup('<path class="seam {} {}" d="M{:.1f} {:.1f} C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}"/>').format(
-        edge.paradigm, mark, x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2
+        edge.paradigm, mark, x1, y1, x1 + out, y1, x2 - out, y2, x2, y2
     )
 
 
@@ -155,9 +155,19 @@ def _box(component: Component, at: tuple[float, float], box: Box) -> Markup:
     ).format(box.address, str(component), x, y, _BOX, _HIGH, round_, inset, y + 17.5, short, inset, y + 31, box.kind)
 
 
-def _mark(edge: Edge, place: Places) -> Markup:
-    x1, y1, x2, y2 = _ends(edge, place)
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+def _marks(edges: Sequence[Edge], place: Places, low: float) -> list[Markup]:
+    """Each mark on its line, where it hides neither a name nor another mark; the loudest find their place first."""
+    taken = [Area(x, y, _BOX, _HIGH) for x, y in place.values()]
+    marks = []
+    for edge in sorted(edges, key=lambda edge: _ORDER.index(edge.mark)):
+        if edge.mark not in ("", "na"):
+            taken.append(placed(_ends(edge, place), edge.words, taken, low))
+            marks.append(_mark(edge, taken[-1]))
+    return marks
+
+
+def _mark(edge: Edge, at: Area) -> Markup:
+    x, y = at.x + at.wide / 2, at.y + at.high / 2
     words = {"page": "Act now", "fix": "Fix", "tidy": "Tidy", "blind": "Cannot judge"}[edge.mark]
     label = f"{words}, set aside" if edge.quiet else f"{words}: {edge.words or 'open the seam'}"
     if not edge.words:
@@ -165,8 +175,6 @@ def _mark(edge: Edge, place: Places) -> Markup:
             '<a href="{}" class="badge {}" aria-label="{}"><circle cx="{:.1f}" cy="{:.1f}" r="11"/>'
             '<use href="#m-{}" x="{:.1f}" y="{:.1f}" width="14" height="14"/></a>'
         ).format(edge.address, "quiet" if edge.quiet else edge.mark, label, x, y, edge.mark, x - 7, y - 7)
-    wide = 34 + _LETTER * len(edge.words)
-    left = x - wide / 2
     return Markup(
         '<a href="{}" class="flag {}" aria-label="{}">'
         '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="23" rx="6.5"/>'
@@ -176,13 +184,13 @@ def _mark(edge: Edge, place: Places) -> Markup:
         edge.address,
         edge.mark,
         label,
-        left,
-        y - 11.5,
-        wide,
+        at.x,
+        at.y,
+        at.wide,
         edge.mark,
-        left + 8,
+        at.x + 8,
         y - 6.5,
-        left + 26,
+        at.x + 26,
         y + 4.2,
         edge.words,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
+from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
@@ -131,7 +132,9 @@ def _says(backlog: Backlog, fast: Fast, slow: Slow) -> str:
     age = f" ({_span(fast.age)})" if fast.age is not None else ""
     slope = max(0.0, _slope(fast, slow))
     pace = f"{slope:,.0f} a minute" if slope >= 1 else f"{slope * 60:,.0f} an hour"
-    return f"{backlog.group.name} is {lag:,.0f} messages{age} behind {backlog.topic.name} and falls back by {pace}."
+    return (
+        f"{backlog.group.name} is {counted(lag, 'message')}{age} behind {backlog.topic.name} and falls back by {pace}."
+    )
 
 
 def _span(seconds: float) -> str:

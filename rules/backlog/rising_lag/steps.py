@@ -1,5 +1,6 @@
 """What to do about LAG-01, by cause: what the members, the partitions and the rates show."""
 
+from agent.model.counting import counted
 from agent.model.steps import code, length, own, rate, typed
 from agent.model.subjects import Backlog
 from rules.backlog.rising_lag.windows import Fast, Slow
@@ -22,8 +23,9 @@ def _hot(backlog: Backlog) -> tuple[str, ...]:
         return ()
     describe = code(f"kafka-consumer-groups.sh {BROKER} --describe --group {typed(backlog.group)}")
     return (
-        f"Partition {worst} of {own(backlog.topic)} has {behind[worst]:,} of the {total:,} messages behind: look for a "
-        f"key that is too frequent, or a message that is tried for ever, at the offset that {describe} shows.",
+        f"Partition {worst} of {own(backlog.topic)} has {behind[worst]:,} of the {counted(total, 'message')} behind: "
+        f"look for a key that is too frequent, or a message that is tried for ever, at the offset that {describe} "
+        "shows.",
     )
 
 
@@ -40,13 +42,13 @@ def _members(backlog: Backlog) -> str:
         return f"Start {group}: it has no member, so nobody reads {topic}."
     if members < partitions:
         return (
-            f"Start up to {partitions - members:,.0f} more of {group}: {members:,.0f} "
-            f"{'member reads' if members == 1 else 'members read'} {partitions:,} partitions of {topic}."
+            f"Start up to {partitions - members:,.0f} more of {group}: "
+            f"{counted(members, 'member reads', 'members read')} {counted(partitions, 'partition')} of {topic}."
         )
     alter = code(f"kafka-topics.sh {BROKER} --alter --topic {typed(backlog.topic)} --partitions {2 * partitions}")
     return (
-        f"More members of {group} would stand idle ({members:,.0f} on {partitions:,} "
-        f"{'partition' if partitions == 1 else 'partitions'}): make its handler faster, or add partitions ({alter}; "
+        f"More members of {group} would stand idle ({members:,.0f} on "
+        f"{counted(partitions, 'partition')}): make its handler faster, or add partitions ({alter}; "
         f"keys move to others, so their order is lost once)."
     )
 

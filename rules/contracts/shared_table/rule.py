@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from agent.model.counting import counted
 from agent.model.facts import ExemplarKind
 from agent.model.rule import HARM, Stability, rule
 from agent.model.subjects import Table, TableUser
@@ -42,7 +43,7 @@ def shared_table(table: Table, cfg: Config) -> Verdict:
     owners = {_owner(user) for user in writers}
     holders = {table.owner} if table.owner else owners
     foreign = sorted({str(user.component) for user in readers if _owner(user) not in holders | owners})
-    shared = len(owners) >= cfg.writers
+    shared, users = len(owners) >= cfg.writers, counted(len(foreign), "user")
     return fails_when(
         Need("users seen", len(table.writers) + len(table.readers), ">=", 1, reason=Reason.NOT_SENT, learn=_LEARN),
         Need("days watched", round(table.observed_for / timedelta(days=1), 1), ">=", cfg.watched_days),
@@ -54,9 +55,9 @@ def shared_table(table: Table, cfg: Config) -> Verdict:
         ),
         harm=True,
         says=_written(table, writers) if shared else _read(table, foreign, holders),
-        meets=f"{table.table.name} is written by {len(owners)} owner and read by {len(foreign)} users of others."
+        meets=f"{table.table.name} is written by {len(owners)} owner and read by {users} of others."
         if len(owners) == 1
-        else f"{table.table.name} is written by no one seen and read by {len(foreign)} users of others.",
+        else f"{table.table.name} is written by no one seen and read by {users} of others.",
         evidence=_evidence(table, writers, readers, cfg),
         do=_do(table, writers, foreign, holders, shared=shared),
         show={
@@ -135,4 +136,4 @@ def _bare(names: Iterable[str]) -> list[str]:
 
 def _read(table: Table, foreign: list[str], holders: set[str]) -> str:
     names, owner = ", ".join(_few(_bare(foreign))), ", ".join(sorted(_bare(holders)))
-    return f"{table.table.name} of {owner} is read by {len(foreign)} users of other owners: {names}."
+    return f"{table.table.name} of {owner} is read by {counted(len(foreign), 'user')} of other owners: {names}."

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from agent.model.counting import counted
 from agent.model.seam import Component
 from agent.model.steps import code, declare, few, own
 from agent.model.subjects import Table, TableUser
@@ -28,7 +29,8 @@ def written(table: Table, writers: Sequence[tuple[str, TableUser]]) -> tuple[str
         )
     return (
         f"Let {own(keeper.component)} alone write {own(table.table)}, and begin with {own(first.component)} "
-        f"({_times(first.count)} in 7 d): let it ask {own(keeper.component)} for the change, by an API or by an event.",
+        f"({counted(first.count, 'write')} in 7 d): let it ask {own(keeper.component)} for the "
+        f"change, by an API or by an event.",
         *_then(others[1:]),
         *_ended(table.table, few(user.component.name for user in others)),
         *_one_team(keeper, first),
@@ -39,8 +41,8 @@ def _decided(table: Table, writers: Sequence[TableUser]) -> str:
     """Nothing here tells whose it is."""
     return (
         f"Decide who owns {own(table.table)}: {few(user.component.name for user in writers)} write it equally often "
-        f"({_times(writers[0].count)} each in 7 d). Let that one alone write it, and the others ask it for a change, "
-        f"by an API or by an event."
+        f"({counted(writers[0].count, 'write')} each in 7 d). Let that one alone write it, and the others ask it for a "
+        f"change, by an API or by an event."
     )
 
 
@@ -96,7 +98,3 @@ def _database(table: Component) -> str:
     """Where its name tells one."""
     system, _, name = table.name.rpartition("/")
     return f" {code(name.partition('.')[0])}" if system in _RELATIONAL and "." in name else ""
-
-
-def _times(count: int) -> str:
-    return "1 write" if count == 1 else f"{count:,} writes"

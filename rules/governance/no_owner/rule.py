@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from agent.model.counting import counted
 from agent.model.declared import Workflow as Declared
 from agent.model.rule import GOVERNANCE, Stability, rule
 from agent.model.subjects import Workflow
@@ -86,7 +87,7 @@ def _says(card: Declared, gaps: list[str], uncovered: list[str], age: int | None
         "owner is not a declared team": f"an owner ({card.owner}) that is no declared team",
         "on-call missing": "no on-call",
         "runbook missing": "no runbook",
-        "days since the runbook was reviewed": f"a runbook last reviewed {age} days ago",
+        "days since the runbook was reviewed": f"a runbook last reviewed {counted(age or 0, 'day')} ago",
         "failure modes seen that the runbook does not cover": f"no runbook entry for {', '.join(uncovered)}",
     }
     said = [words[gap] for gap in gaps]

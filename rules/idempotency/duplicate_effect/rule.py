@@ -5,10 +5,13 @@ from datetime import timedelta
 from typing import ClassVar
 
 from agent.measure.statistics import wilson
+from agent.model.counting import counted
 from agent.model.rule import HARM, Stability, rule
 from agent.model.steps import once_each, own
 from agent.model.subjects import Deliveries
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
+
+_DELIVERIES = ("delivery", "deliveries")
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,15 @@ def _repeated(seen: Deliveries, cfg: Config) -> str:
     # A rate from a handful of deliveries is noise: the count alone is what was seen.
     rate = f" ({share.low:.2%} to {share.high:.2%})" if total >= cfg.least else ""
     return (
-        f"{seen.group.name} repeated the side effect of {seen.rewritten:,} of {total:,} deliveries{rate} "
+        f"{seen.group.name} repeated the side effect of {seen.rewritten:,} of {counted(total, *_DELIVERIES)}{rate} "
         f"of {seen.topic.name}."
     )
 
 
 def _interrupted(seen: Deliveries) -> str:
     return (
-        f"{seen.group.name} wrote, stopped and wrote again for {seen.interrupted:,} interrupted deliveries "
-        f"of {seen.topic.name}."
+        f"{seen.group.name} wrote, stopped and wrote again for "
+        f"{counted(seen.interrupted or 0, 'interrupted delivery', 'interrupted deliveries')} of {seen.topic.name}."
     )
 
 
@@ -83,7 +86,7 @@ def _repair(seen: Deliveries) -> str:
     """Both deliveries of a pair are known where they were counted; of an interrupted one only the second."""
     doubled = seen.rewritten or seen.interrupted
     return (
-        f"Repair what {own(seen.group)} did twice, for {doubled:,} {'delivery' if doubled == 1 else 'deliveries'} of "
+        f"Repair what {own(seen.group)} did twice, for {counted(doubled, *_DELIVERIES)} of "
         f"{own(seen.topic)}: the newest spans are kept with this finding, and tell traces and offsets."
     )
 
@@ -120,7 +123,7 @@ def _shown(seen: Deliveries) -> dict[str, Scalar]:
 )
 def duplicate_effect(deliveries: Deliveries, cfg: Config) -> Verdict:
     """One event caused the same side effect twice."""
-    seen, counted = deliveries, deliveries.rewritten >= 1
+    seen, sure = deliveries, deliveries.rewritten >= 1
     return fails_when(
         *_needs(seen, cfg),
         AnyOf(
@@ -130,11 +133,12 @@ def duplicate_effect(deliveries: Deliveries, cfg: Config) -> Verdict:
             )
         ),
         harm=True,
-        says=_repeated(seen, cfg) if counted else _interrupted(seen),
-        meets=f"{seen.group.name} repeated no side effect in {seen.identified:,} deliveries of {seen.topic.name}.",
-        severity=Severity.CRITICAL if counted else Severity.HIGH,
-        weighed="" if counted else "the second write was not counted, but inferred from deliveries that were cut off",
-        evidence=Evidence.OBSERVED if counted else Evidence.INFERRED,
+        says=_repeated(seen, cfg) if sure else _interrupted(seen),
+        meets=f"{seen.group.name} repeated no side effect in {counted(seen.identified, *_DELIVERIES)} "
+        f"of {seen.topic.name}.",
+        severity=Severity.CRITICAL if sure else Severity.HIGH,
+        weighed="" if sure else "the second write was not counted, but inferred from deliveries that were cut off",
+        evidence=Evidence.OBSERVED if sure else Evidence.INFERRED,
         do=(*once_each(seen), _repair(seen)),
         show=_shown(seen),
     )

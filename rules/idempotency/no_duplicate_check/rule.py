@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from agent.measure.statistics import wilson
+from agent.model.counting import counted
 from agent.model.rule import SLOW, rule
 from agent.model.steps import declare, once_each, own
 from agent.model.subjects import Deliveries
@@ -115,12 +116,12 @@ def _do(seen: Deliveries) -> tuple[str, ...]:
 
 
 def _rewrites(seen: Deliveries) -> str:
-    share = f"{seen.rewritten:,} of {seen.redelivered:,}"
-    return f"{seen.group.name} wrote again on {share} redeliveries of {seen.topic.name}."
+    share = f"{seen.rewritten:,} of {counted(seen.redelivered or 0, 'redelivery', 'redeliveries')}"
+    return f"{seen.group.name} wrote again on {share} of {seen.topic.name}."
 
 
 def _would_rewrite(seen: Deliveries) -> str:
     return (
-        f"{seen.group.name} writes on {seen.effectful:,} deliveries of {seen.topic.name} "
+        f"{seen.group.name} writes on {counted(seen.effectful or 0, 'delivery', 'deliveries')} of {seen.topic.name} "
         f"and shows no check against duplicates."
     )
