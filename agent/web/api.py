@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from agent.model.declared import Workflow
 from agent.model.facts import Column
-from agent.model.finding import Signal
+from agent.model.finding import UNSAID, Signal
 from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
 from agent.store.names import parts
@@ -66,7 +66,7 @@ def _workflow(one: Workflow) -> WorkflowShape:
 def finding(view: FindingView) -> FindingShape:
     """A finding, as the scan's contract has it and more."""
     found = view.finding
-    said = found.said
+    said = found.said if view.told else UNSAID
     return {
         "rule": found.rule,
         "subject": found.subject.as_dict(),

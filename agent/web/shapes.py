@@ -21,7 +21,7 @@ class ClaimShape(TypedDict):
 
 
 class SaidShape(TypedDict):
-    """What a person said of a finding."""
+    """What a person said of a finding and still holds; what has run out is in its history."""
 
     disposition: str
     owner: str

@@ -88,8 +88,14 @@ def test_what_is_set_aside_counts_again_once_its_time_is_over(store: Store) -> N
     for found in pages.get("/api/v1/findings").json():
         pages.post(f"/api/v1/findings/{found['fingerprint']}/silence", json=said, headers=OURS)
     assert "set aside" in [seam["state"] for seam in pages.get("/api/v1/seams").json()]
+    assert {one["said"]["disposition"] for one in pages.get("/api/v1/findings").json()} == {"silenced"}
     clock.ahead = timedelta(days=2, minutes=5)
     assert [seam["state"] for seam in pages.get("/api/v1/seams").json()] == before
+    nothing = {"disposition": "none", "owner": "", "reason": "", "until": None}
+    for found in pages.get("/api/v1/findings").json():
+        one = pages.get(f"/api/v1/findings/{found['fingerprint']}").json()
+        assert found["said"] == one["said"] == nothing
+        assert one["history"][0]["change"] == "silenced"
 
 
 def test_a_seam_to_which_no_rule_applies_has_nothing_to_judge_and_is_neither_healthy_nor_blind(store: Store) -> None:
