@@ -118,9 +118,9 @@ def holds(claim: Claim) -> str:
 
 
 def aside(said: Said) -> str:
-    """What was said of a finding: `waived by ana until 3 Dec, 00:00`, `acknowledged, no end set`."""
+    """What was said of a finding: `waived by ana until 3 Dec, 00:00`, `acknowledged by ana`."""
     by = f" by {said.owner}" if said.owner else ""
-    return f"{said.disposition.value}{by}{f' until {when(said.until)}' if said.until else ', no end set'}"
+    return f"{said.disposition.value}{by}{f' until {when(said.until)}' if said.until else ''}"
 
 
 def line(text: str) -> str:

@@ -92,5 +92,5 @@ def test_the_page_of_a_seam_says_who_works_on_it(store: Store) -> None:
     say(pages, first, "ack")
     [seam] = [one for one in pages.get("/api/v1/seams").json() if first.rpartition("/")[2] in one["findings"]]
     assert seam["state"] == "act now"
-    assert title(pages.get(f"/seams/{seam['id']}").text).startswith("Acknowledged by ana, no end set: ")
-    assert "Acknowledged by ana, no end set: " in pages.get("/seams").text
+    assert title(pages.get(f"/seams/{seam['id']}").text).startswith("Acknowledged by ana: ")
+    assert "Acknowledged by ana: " in pages.get("/seams").text
