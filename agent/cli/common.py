@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.model.plain import plain
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -127,6 +125,8 @@ def shown_time(at: datetime | None) -> str:
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
     """Left-aligned columns as wide as their widest cell; what a terminal would obey, not show, is left out."""
+    from agent.model.plain import plain
+
     everything = [list(head), *([plain(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in everything) for column in range(len(head))]
     lines = [

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.common import config_option, settings_of
-from agent.model.counting import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +64,7 @@ def downgrade(revision: str, yes: bool, config_path: "Path | None") -> int:
 
     What would be dropped is said, and dropped with --yes only.
     """
+    from agent.model.counting import counted
     from agent.store.change import lost
     from agent.store.revisions import check, downgrade
 

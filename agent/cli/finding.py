@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.common import SHORTEST, Duration, config_option, settings_of, shown_time, store_of, table
-from agent.model.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +80,7 @@ def _say(
     config_path: "Path | None", fingerprint: str, word: str, *, owner: str, reason: str = "", until: str = ""
 ) -> int:
     from agent.model.finding import UnsaidError
+    from agent.model.plain import plain
     from agent.model.saying import UNSAID, check
 
     now = datetime.now(UTC)

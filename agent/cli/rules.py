@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.common import checked_settings, config_option, store_of, table
-from agent.model.plain import plain, plain_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +87,7 @@ def _named(word: str) -> "Rule":
 def _explained(rule: "Rule", text: str, config_path: "Path | None") -> int:
     from agent.app.wiring import declared_by, thresholds
     from agent.engine.round import Rounds
+    from agent.model.plain import plain, plain_lines
     from agent.model.seam import SubjectRef
 
     try:

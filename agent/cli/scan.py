@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.common import Duration, Instant, Location, config_option, settings_of, table
-from agent.model.counting import counted
-from agent.model.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +40,7 @@ def scan(
     import orjson
 
     from agent.app.scan import scan as look
+    from agent.model.plain import plain
 
     _files_only(paths)
     result = look(
@@ -80,12 +79,17 @@ def _files_only(paths: "tuple[Path, ...]") -> None:
 
 
 def _progress(at: datetime, count: int) -> None:
+    from agent.model.counting import counted
+
     click.echo(
         f"\r\033[K{at:%Y-%m-%d %H:%M} · {counted(count, 'request or look', 'requests and looks')}", nl=False, err=True
     )
 
 
 def _table(result: "Scan") -> str:
+    from agent.model.counting import counted
+    from agent.model.plain import plain
+
     shown = result.as_dict()
     lines = []
     for source in shown["inputs"]:

@@ -39,7 +39,7 @@ WORDS = [
     ("explain",),
     ("rules",),
     ("finding",),
-    *(("finding", word) for word in ("list", "ack", "silence", "dispute", "waive")),
+    *(("finding", word) for word in ("list", "ack", "silence", "dispute", "waive", "reopen")),
     ("db",),
     *(("db", word) for word in ("upgrade", "downgrade", "status")),
     ("config",),
