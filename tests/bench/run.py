@@ -115,18 +115,24 @@ def now_ns() -> int:
 
 
 def throughput(folder: Path) -> tuple[float, float]:
-    """Spans a CPU-second: ours over HTTP to a durable acknowledgement, and the naive walk's."""
+    """Spans a CPU-second: ours over HTTP to a durable acknowledgement, and the naive walk's.
+
+    Three times in turn, and the pair with the median ratio: a machine that is slow for a while is slow for both.
+    """
     agent = Agent(folder)
     seeds = iter(range(1_000_000))
     try:
         agent.send([request(next(seeds), start_ns=now_ns()) for _ in range(16)])
-        ours = statistics.median(
-            agent.send([request(next(seeds), start_ns=now_ns()) for _ in range(REQUESTS)]) for _ in range(3)
-        )
+        pairs = [
+            (
+                agent.send([request(next(seeds), start_ns=now_ns()) for _ in range(REQUESTS)]),
+                naive([request(seed) for seed in range(68)]),
+            )
+            for _ in range(3)
+        ]
     finally:
         agent.stop()
-    theirs = statistics.median(naive([request(seed) for seed in range(68)]) for _ in range(3))
-    return ours, theirs
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[1]
 
 
 def filled(folder: Path) -> Store:
