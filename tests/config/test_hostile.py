@@ -11,6 +11,8 @@ from agent.config.problem import Problem, quoted
 from agent.config.workflow import declare, looks_like_workflow
 from agent.config.yamlfile import MAX_BYTES, Document, parse
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 30  # what these texts took before was hours; a busy machine is no failure
 
 

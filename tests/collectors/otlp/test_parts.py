@@ -15,6 +15,8 @@ from collectors.otlp.wire import put_varint
 from tests.collectors.otlp.build import CLIENT, body, sent, span
 from tests.collectors.otlp.door import JSON, PROTOBUF, opened
 
+pytestmark = pytest.mark.slow
+
 MOST = parts.MOST_SPANS
 BIG = 2 * parts._SMALL  #: bytes, so that what is in a body is counted before it is parsed
 

@@ -19,6 +19,8 @@ from collectors.otlp.rows import NO_ROOM
 from collectors.otlp.sampling import kept_by
 from tests.collectors.otlp.build import CLIENT, CONSUMER, NOON, PRODUCER, body, sent, shapes, span
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.fromtimestamp(NOON / 1e9, tz=UTC)
 HTTP = {"http.request.method": "POST", "server.address": "b"}
 KAFKA = {"messaging.system": "kafka"}
