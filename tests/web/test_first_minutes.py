@@ -18,6 +18,8 @@ from agent.store.store import Store, open_store
 from agent.web import site
 from agent.web.status import Status
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SEAM = consumes(topic("orders", "c"), group("billing", "c"))
 RULES = discover(rules)

@@ -25,6 +25,8 @@ from tests.collectors.otlp.build import (
     span,
 )
 
+pytestmark = pytest.mark.slow
+
 SEND = {"messaging.system": "kafka", "messaging.destination.name": "t"}
 POST = {"http.request.method": "POST", "url.path": "/x", "server.address": "b"}
 
