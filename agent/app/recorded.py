@@ -32,21 +32,34 @@ def _list(item: dict[str, Any]) -> dict[str, Any]:
 
 
 _SETTINGS = _named(_SCALAR)
-_PRODUCER = _object(id=_WHOLE, epoch=_WHOLE, at=_TEXT)
-_PARTITION = _object(start=_MAYBE_WHOLE, end=_MAYBE_WHOLE, stable=_MAYBE_WHOLE, producers=_list(_PRODUCER))
+_PRODUCER = _object(id=_WHOLE, epoch=_WHOLE, at=_TEXT, transaction_from=_MAYBE_WHOLE)
+_PARTITION = _object(
+    start=_MAYBE_WHOLE, end=_MAYBE_WHOLE, stable=_MAYBE_WHOLE, first_at=_TEXT, producers=_list(_PRODUCER)
+)
 _ASSIGNED = _list({"type": "array", "prefixItems": [_TEXT, _WHOLE], "minItems": 2})
 _MEMBER = _object(
     id=_MAYBE_TEXT, client=_MAYBE_TEXT, host=_MAYBE_TEXT, instance=_MAYBE_TEXT, assigned=_ASSIGNED, target=_ASSIGNED
 )
-_TOPIC = _object(id=_MAYBE_TEXT, replication=_MAYBE_WHOLE, settings=_SETTINGS, partitions=_by_partition(_PARTITION))
+_TOPIC = _object(
+    id=_MAYBE_TEXT,
+    replication=_MAYBE_WHOLE,
+    in_sync=_MAYBE_WHOLE,
+    offline=_MAYBE_WHOLE,
+    settings=_SETTINGS,
+    partitions=_by_partition(_PARTITION),
+)
 _GROUP = _object(
     protocol=_MAYBE_TEXT,
     state=_MAYBE_TEXT,
     epoch=_MAYBE_WHOLE,
+    assignor=_MAYBE_TEXT,
+    coordinator=_MAYBE_WHOLE,
+    settings=_SETTINGS,
     members=_list(_MEMBER),
     committed=_named(_by_partition(_WHOLE)),
     age_seconds=_named(_by_partition(_NUMBER)),
 )
+_TRANSACTION = _object(state=_TEXT, producer=_MAYBE_WHOLE, started=_TEXT, timeout_seconds=_NUMBER, partitions=_ASSIGNED)
 _TASK = _object(id=_WHOLE, state=_MAYBE_TEXT, trace=_MAYBE_TEXT)
 _CONNECTOR = _object(
     type={"enum": ["sink", "source"]},
@@ -75,6 +88,9 @@ _SOURCES: dict[str, dict[str, Any]] = {
         topics=_named(_TOPIC),
         groups=_named(_GROUP),
         broker=_object(settings=_SETTINGS),
+        brokers=_MAYBE_WHOLE,
+        transactions=_named(_TRANSACTION),
+        refused=_named(_TEXT),
     ),
     "connect": _object(("cluster",), cluster=_NAME, connectors=_named(_CONNECTOR)),
     "registry": _object(

@@ -6,17 +6,30 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from agent.engine.held import held
 from agent.model import subjects as s
 from agent.model.declared import Declarations
 from agent.model.facts import Column, Exemplar, ExemplarKind, Run
 from agent.model.flush import Key
-from agent.model.seam import Component, SeamKey, SubjectRef
+from agent.model.seam import Component, SeamKey, SubjectRef, source, subject_of
 from agent.store.store import SeamRow, SourceRow, Store
 
 Values = tuple[int, ...]
 NOTHING: Values = (0,) * len(Column)  #: the sums of what nothing crossed
-BACKLOG_SERIES = ("lag", "age_seconds", "committed", "produced", "members", "epoch")
-BACKLOG_SPAN = timedelta(minutes=75)
+LOOKS = "looks"  #: of a source: when it looked
+BACKLOG_SERIES = (
+    "lag",
+    "age_seconds",
+    "age_median_seconds",
+    "stamp_skew_seconds",
+    "committed",
+    "produced",
+    "members",
+    "epoch",
+    "lost",
+    LOOKS,
+)
+BACKLOG_SPAN = timedelta(minutes=80)
 RUNS_SPAN = timedelta(days=35)
 GUARDED = " (guarded)"  #: ends the name of a side effect that may be repeated
 _TRUTH = {"true": True, "false": False}
@@ -124,11 +137,16 @@ class Estate:
         """The backlog's measures over the longest lookback of its rules."""
         return self._store.series_of(BACKLOG_SERIES, self.as_of - BACKLOG_SPAN, self.as_of)
 
+    def looks_at(self, name: str) -> s.Series:
+        """When the cluster that a component is in was looked at; `name` is the component's own."""
+        cluster = source("kafka", name.partition("/")[0])
+        return self.series.get((subject_of(cluster), LOOKS), s.NO_SERIES)
+
     @cached_property
     def produced(self) -> Mapping[Component, s.Series]:
         """What was written to each topic, as its broker counts."""
         return {
-            Component("topic", subject.name): one
+            Component("topic", subject.name): held(one, self.looks_at(subject.name))
             for (subject, name), one in self.series.items()
             if name == "produced" and subject.kind == "topic"
         }

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from agent.engine.deadletters import SEARCHED, DeadLetterSearch
 from agent.engine.estate import GUARDED, NOTHING, Estate, Seen, Values, retention, text, whole
+from agent.engine.held import held
 from agent.model import subjects as s
 from agent.model.facts import Column, ExemplarKind
 from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic, server_of, service, source
@@ -57,7 +58,7 @@ def backlogs(estate: Estate) -> Iterable[s.Backlog]:
     firsts = {group_on_topic(seen.key.source, seen.key.target): seen.first for seen in estate.seams["consumes"]}
     by_subject: dict[SubjectRef, dict[str, s.Series]] = defaultdict(dict)
     for (subject, name), one in estate.series.items():
-        by_subject[subject][name] = one
+        by_subject[subject][name] = held(one, estate.looks_at(subject.name))
     for ref, series in by_subject.items():
         if ref.kind != "group" or "lag" not in series:
             continue

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from agent.model import seam
 from agent.model.facts import Fact, Setting, Sighting
+from agent.model.masking import masked
 from agent.model.seam import Component
-from collectors.recording.masking import masked
 from collectors.recording.section import Section
 
 NAME = "connect"

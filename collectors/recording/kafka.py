@@ -1,184 +1,276 @@
-"""Kafka's part of a recording: lag, age, progress, members, settings. What a section does not hold was not observed."""
+"""Kafka's part of a recording, both ways. What a section does not hold was not observed."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from agent.model import seam
-from agent.model.facts import Fact, Merge, Sample, Setting, Sighting
-from agent.model.offsets import EndOffsets
-from agent.model.seam import Component, SubjectRef, group_on_topic, subject_of
-from collectors.recording.masking import masked
-from collectors.recording.section import Section
+import numpy as np
 
-NAME = "kafka"
-MAX_CLIENTS = 16
-OWN = ("partitions", "replication", "id")  #: what we tell of a topic; a setting so named is `config.<key>`
+from agent.model.facts import Fact
+from agent.model.kafka.facts import NAME, Fold
+from agent.model.kafka.look import (
+    UNSEEN,
+    Committed,
+    Group,
+    Look,
+    Member,
+    Producer,
+    Segments,
+    TopicAbout,
+    Topics,
+    Transaction,
+)
+from collectors.recording.section import Section, instant
 
-Ends = Mapping[str, Mapping[int, int | None]]  #: topic -> partition -> end offset; None: there, but not readable
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One line about one cluster."""
-
-    cluster: str
-    at: datetime
-    ends: Ends | None  #: None: the topics were not read
-    offsets: EndOffsets
-
-    def topic(self, name: str) -> Component:
-        """A topic of this cluster."""
-        return seam.topic(name, self.cluster)
-
-    def setting(self, component: Component, name: str, value: str | None) -> Setting:
-        """A setting of a component as Kafka told it."""
-        return Setting(component, name, value, self.at, NAME)
+__all__ = ["NAME", "facts", "look"]
 
 
-def facts(line: Section, cluster: str, at: datetime, offsets: EndOffsets) -> Iterator[Fact]:
+def facts(line: Section, cluster: str, at: datetime, fold: Fold) -> Iterator[Fact]:
     """Every fact of one line."""
-    source = seam.source(NAME, cluster)
+    return fold.facts(look(line, cluster, at))
+
+
+def look(line: Section, cluster: str, at: datetime) -> Look:
+    """One line as a look."""
     topics, groups, broker = line.sections("topics"), line.sections("groups"), line.section("broker")
-    ends = None if topics is None else {name: _ends(topic) for name, topic in topics.items()}
-    look = Look(cluster, at, ends, offsets)
-    cluster_id = line.text("cluster_id")
-    if cluster_id:
-        yield look.setting(source, "cluster_id", cluster_id)
+    settings = None if broker is None else broker.pairs("settings")
     if broker is not None:
-        for name, value in masked(broker.pairs("settings") or {}).items():
-            yield look.setting(source, f"broker.{name}", value)
         broker.close()
-    if topics is not None:
-        yield look.setting(source, "topics_listed", "true")
-        for name, topic in topics.items():
-            yield from _topic(look, name, topic)
-    for name, group in (groups or {}).items():
-        yield from _Group(look, name, group).facts()
+    read = {name: _group(section) for name, section in (groups or {}).items()}
+    return Look(
+        cluster=cluster,
+        at=at,
+        cluster_id=line.text("cluster_id"),
+        topics=None if topics is None else _topics(topics),
+        groups=None if groups is None else {name: group for name, (group, _) in read.items()},
+        committed=None if groups is None else _committed({name: offsets for name, (_, offsets) in read.items()}),
+        broker=settings,
+        brokers=line.whole("brokers"),
+        transactions=_transactions(line),
+        refused={name: why or "" for name, why in (line.pairs("refused") or {}).items()},
+    )
 
 
-def _ends(topic: Section) -> dict[int, int | None]:
-    """End offsets by partition; those that could not be read as None."""
-    partitions = topic.section("partitions")
-    if partitions is None:
-        return {}
-    found: dict[int, int | None] = {}
-    for number, partition in partitions.partitions().items():
-        found[number] = None
-        if partition is not None:
-            found[number] = partition.whole("end")
-            # Read by other rules' collectors, or by nobody yet; checked all the same.
-            partition.skip("start", "stable", "producers")
-            partition.close()
+# -- topics
+
+
+def _topics(sections: Mapping[str, Section]) -> Topics:
+    about: dict[str, TopicAbout] = {}
+    runs: list[tuple[str, list[int]]] = []
+    columns: dict[str, list[int]] = {"start": [], "end": [], "stable": []}
+    first: list[float] = []
+    for name, section in sections.items():
+        producers: dict[int, tuple[Producer, ...]] = {}
+        rows = sorted((section.section("partitions") or Section({}, "", section.tally)).partitions().items())
+        for number, partition in rows:
+            for column, values in columns.items():
+                value = None if partition is None else partition.whole(column)
+                values.append(UNSEEN if value is None else value)
+            at = None if partition is None else _time(partition, "first_at")
+            first.append(np.nan if at is None else at.timestamp())
+            told = None if partition is None else _producers(partition)
+            if told is not None:
+                producers[number] = told
+        runs.append((name, [number for number, _ in rows]))
+        about[name] = _about(section, producers)
+    start, end, stable = (np.array(columns[name], dtype=np.int64) for name in ("start", "end", "stable"))
+    return Topics(Segments.of(runs), start, end, stable, np.array(first, dtype=np.float64), about)
+
+
+def _about(section: Section, producers: Mapping[int, tuple[Producer, ...]]) -> TopicAbout:
+    found = TopicAbout(
+        identity=section.text("id"),
+        replication=section.whole("replication"),
+        in_sync=section.whole("in_sync"),
+        offline=section.whole("offline"),
+        settings=section.pairs("settings"),
+        producers=producers or None,
+    )
+    section.close()
     return found
 
 
-def _topic(look: Look, name: str, section: Section) -> Iterator[Fact]:
-    topic = look.topic(name)
-    ends = (look.ends or {}).get(name, {})
-    yield Sighting(topic, look.at)
-    for key, value in masked(section.pairs("settings") or {}).items():
-        yield look.setting(topic, f"config.{key}" if key in OWN else key, value)
-    replication, identity = section.whole("replication"), section.text("id")
-    if replication is not None:
-        yield look.setting(topic, "replication", str(replication))
-    if identity:
-        yield look.setting(topic, "id", identity)
+def _producers(partition: Section) -> tuple[Producer, ...] | None:
+    found = partition.list_of("producers")
+    partition.close()
+    if found is None:
+        return None
+    known = [_producer(one) for one in found]
+    return tuple(one for one in known if one is not None)
+
+
+def _producer(section: Section) -> Producer | None:
+    number, epoch, at = section.whole("id"), section.whole("epoch"), _time(section, "at")
+    since = section.whole("transaction_from")
     section.close()
-    if section.has("partitions") and ends:
-        yield look.setting(topic, "partitions", str(len(ends)))
-    known = {number: end for number, end in ends.items() if end is not None}
-    for number, end in known.items():
-        look.offsets.feed((look.cluster, name, number), look.at.timestamp(), end)
-    if known and len(known) == len(ends):
-        yield Sample(subject_of(topic), "produced", look.at, float(sum(known.values())))
+    return None if number is None else Producer(number, epoch, at, since)
 
 
-class _Group:
-    """One consumer group of one line."""
-
-    def __init__(self, look: Look, name: str, section: Section) -> None:
-        self._look, self._section = look, section
-        self._name = name
-        self._group = seam.group(name, look.cluster)
-
-    def facts(self) -> Iterator[Fact]:
-        section, look = self._section, self._look
-        protocol, state, epoch = section.text("protocol"), section.text("state"), section.whole("epoch")
-        members = section.list_of("members")
-        committed, ages = section.section("committed"), section.sections("age_seconds")
-        section.close()
-        clients, assigned = _members(members or [])
-        about = {"clients": clients} if clients else {}
-        yield Sighting(self._group, look.at, about)
-        for key, value in (("protocol", protocol), ("state", state)):
-            if value is not None:
-                yield look.setting(self._group, key, value)
-        shared = {"members": None if members is None else len(members), "epoch": epoch}
-        topics = dict(committed.items()) if committed is not None else {}
-        for topic in sorted({*topics, *assigned}):
-            if look.ends is not None and topic not in look.ends:
-                continue  # offsets outlive a deleted topic
-            yield Sighting(seam.consumes(look.topic(topic), self._group), look.at, about)
-            subject = group_on_topic(look.topic(topic), self._group)
-            for key, number in shared.items():
-                if number is not None:
-                    yield Sample(subject, key, look.at, float(number))
-            if topic in topics:
-                age = (ages or {}).get(topic)
-                yield from self._progress(subject, topic, topics[topic].wholes(), age.numbers() if age else {})
-
-    def _progress(
-        self, subject: SubjectRef, topic: str, committed: dict[int, int | None], ages: dict[int, float | None]
-    ) -> Iterator[Fact]:
-        at = self._look.at
-        good = {number: offset for number, offset in committed.items() if offset is not None}
-        # A sum without one of its parts would look like progress: where a part is unreadable there is no sum.
-        whole = len(good) == len(committed)
-        if good and whole:
-            yield Sample(subject, "committed", at, float(sum(good.values())))
-        ends = (self._look.ends or {}).get(topic, {})
-        pairs = {number: (offset, ends[number]) for number, offset in good.items() if number in ends}
-        seen = {number: (offset, end) for number, (offset, end) in pairs.items() if end is not None}
-        behind = {number: max(0, end - offset) for number, (offset, end) in seen.items()}
-        for number, lag in behind.items():
-            yield Sample(subject, f"behind:{number}", at, float(lag))
-        if behind and whole and len(seen) == len(pairs):
-            yield Sample(subject, "lag", at, float(sum(behind.values())))
-            yield Sample(subject, "produced", at, float(sum(end for _, end in seen.values())))
-        age = self._age(topic, good, behind, ages)
-        if age is not None and whole:
-            yield Sample(subject, "age_seconds", at, age, Merge.MAX)
-
-    def _age(
-        self, topic: str, committed: dict[int, int], behind: dict[int, int], given: dict[int, float | None]
-    ) -> float | None:
-        """The age of the oldest unread record; None where a partition that is behind cannot tell its own."""
-        known: list[float] = []
-        for number in sorted({*behind, *(number for number, age in given.items() if age is not None)}):
-            age = given.get(number)
-            if age is None and behind.get(number, 0) == 0:
-                age = 0.0
-            if age is None:
-                key = (self._look.cluster, topic, number)
-                bracket = self._look.offsets.age(key, committed[number], self._look.at.timestamp())
-                age = bracket.likely if bracket else None
-            if age is None:
-                return None
-            known.append(age)
-        return max(known, default=None)
+def _time(section: Section, key: str) -> datetime | None:
+    at = instant(section.text(key))
+    return None if isinstance(at, str) else at
 
 
-def _members(members: list[Section]) -> tuple[str, set[str]]:
-    """The clients of a group, joined, and the topics assigned to them. Hosts and member ids are left out."""
-    clients: set[str] = set()
-    topics: set[str] = set()
-    for member in members:
-        client = member.text("client")
-        if client:
-            clients.add(seam.clean(client).replace("|", "/"))
-        for key in ("assigned", "target"):
-            topics |= member.assignment(key)
-        member.skip("id", "host", "instance")
-        member.close()
-    return "|".join(sorted(clients)[:MAX_CLIENTS]), topics
+# -- groups
+
+
+def _group(section: Section) -> tuple[Group, dict[str, tuple[dict[int, int | None], dict[int, float | None]]]]:
+    members, committed, ages = section.list_of("members"), section.section("committed"), section.sections("age_seconds")
+    told = {key: section.text(key) for key in ("protocol", "state", "assignor")}
+    group = Group(
+        epoch=section.whole("epoch"),
+        coordinator=section.whole("coordinator"),
+        members=None if members is None else tuple(_member(one) for one in members),
+        settings=section.pairs("settings"),
+        **told,
+    )
+    section.close()
+    offsets: dict[str, tuple[dict[int, int | None], dict[int, float | None]]] = {}
+    for topic, part in committed.items() if committed is not None else ():
+        age = (ages or {}).get(topic)
+        offsets[topic] = (part.wholes(), age.numbers() if age else {})
+    return group, offsets
+
+
+def _member(section: Section) -> Member:
+    found = Member(
+        name=section.text("id") or "",
+        client=section.text("client"),
+        instance=section.text("instance"),
+        assigned=section.assignment("assigned"),
+        target=section.assignment("target"),
+    )
+    section.skip("host")
+    section.close()
+    return found
+
+
+def _committed(groups: Mapping[str, Mapping[str, tuple[dict[int, int | None], dict[int, float | None]]]]) -> Committed:
+    runs: list[tuple[tuple[str, str], list[int]]] = []
+    offsets: list[int] = []
+    ages: list[float] = []
+    for group, topics in groups.items():
+        for topic, (done, age) in topics.items():
+            numbers = sorted({*done, *age})
+            runs.append(((group, topic), numbers))
+            for number in numbers:
+                offset, seconds = done.get(number), age.get(number)
+                offsets.append(UNSEEN if offset is None else offset)
+                ages.append(np.nan if seconds is None else seconds)
+    return Committed(Segments.of(runs), np.array(offsets, dtype=np.int64), np.array(ages, dtype=np.float64))
+
+
+def _transactions(line: Section) -> tuple[Transaction, ...] | None:
+    found = line.sections("transactions")
+    if found is None:
+        return None
+    return tuple(_transaction(name, section) for name, section in found.items())
+
+
+def _transaction(name: str, section: Section) -> Transaction:
+    found = Transaction(
+        name=name,
+        state=section.text("state") or "",
+        producer=section.whole("producer"),
+        started=_time(section, "started"),
+        timeout_seconds=section.seconds("timeout_seconds"),
+        partitions=tuple(sorted(section.assignment("partitions") or ())),
+    )
+    section.close()
+    return found
+
+
+# -- and back
+
+
+def line(seen: Look) -> dict[str, Any]:
+    """A look as a line of a recording; what was not seen is left out."""
+    told: dict[str, Any] = {"recording": 1, "source": NAME, "cluster": seen.cluster, "at": _written(seen.at)}
+    told |= _known(cluster_id=seen.cluster_id, brokers=seen.brokers, refused=dict(seen.refused) or None)
+    if seen.topics is not None:
+        told["topics"] = _topics_told(seen.topics)
+    if seen.groups is not None:
+        told["groups"] = _groups_told(seen.groups, seen.committed)
+    if seen.broker is not None:
+        told["broker"] = {"settings": dict(seen.broker)}
+    if seen.transactions is not None:
+        told["transactions"] = {one.name: _transaction_told(one) for one in seen.transactions}
+    return told
+
+
+def _known(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _topics_told(topics: Topics) -> dict[str, Any]:
+    columns = {"start": topics.start.tolist(), "end": topics.end.tolist(), "stable": topics.stable.tolist()}
+    numbers, first = topics.rows.number.tolist(), topics.first.tolist()
+    found: dict[str, Any] = {}
+    for index, name in enumerate(topics.rows.names):
+        about, rows = topics.about.get(name, TopicAbout()), topics.rows.rows(index)
+        partitions: dict[str, Any] = {}
+        for row in range(rows.start, rows.stop):
+            seen = {key: values[row] for key, values in columns.items() if values[row] >= 0}
+            if first[row] == first[row]:
+                seen["first_at"] = _written(datetime.fromtimestamp(first[row], UTC))
+            partitions[str(numbers[row])] = seen
+        for number, producers in (about.producers or {}).items():
+            partitions.setdefault(str(number), {})["producers"] = [_producer_told(one) for one in producers]
+        found[name] = _known(
+            id=about.identity,
+            replication=about.replication,
+            in_sync=about.in_sync,
+            offline=about.offline,
+            settings=None if about.settings is None else dict(about.settings),
+            partitions=partitions,
+        )
+    return found
+
+
+def _producer_told(one: Producer) -> dict[str, Any]:
+    at = None if one.at is None else _written(one.at)
+    return _known(id=one.number, epoch=one.epoch, at=at, transaction_from=one.transaction_from)
+
+
+def _groups_told(groups: Mapping[str, Group], committed: Committed | None) -> dict[str, Any]:
+    found = {name: _group_told(group) for name, group in groups.items()}
+    if committed is None:
+        return found
+    numbers, offsets, ages = (part.tolist() for part in (committed.rows.number, committed.offset, committed.age))
+    for index, (name, topic) in enumerate(committed.rows.names):
+        rows = range(*committed.rows.rows(index).indices(len(numbers)))
+        group = found.setdefault(name, {})
+        group.setdefault("committed", {})[topic] = {str(numbers[r]): offsets[r] for r in rows if offsets[r] >= 0}
+        old = {str(numbers[row]): round(ages[row], 3) for row in rows if ages[row] == ages[row]}
+        if old:
+            group.setdefault("age_seconds", {})[topic] = old
+    return found
+
+
+def _group_told(group: Group) -> dict[str, Any]:
+    return _known(
+        protocol=group.protocol,
+        state=group.state,
+        epoch=group.epoch,
+        assignor=group.assignor,
+        coordinator=group.coordinator,
+        settings=None if group.settings is None else dict(group.settings),
+        members=None if group.members is None else [_member_told(one) for one in group.members],
+    )
+
+
+def _member_told(one: Member) -> dict[str, Any]:
+    assigned, target = (None if p is None else sorted(map(list, p)) for p in (one.assigned, one.target))
+    return _known(id=one.name or None, client=one.client, instance=one.instance, assigned=assigned, target=target)
+
+
+def _transaction_told(one: Transaction) -> dict[str, Any]:
+    started = None if one.started is None else _written(one.started)
+    parts = [list(part) for part in one.partitions] or None
+    return _known(
+        state=one.state, producer=one.producer, started=started, timeout_seconds=one.timeout_seconds, partitions=parts
+    )

@@ -11,7 +11,7 @@ import orjson
 
 from agent.model import seam
 from agent.model.facts import Fact
-from agent.model.offsets import EndOffsets
+from agent.model.kafka.facts import Fold
 from agent.model.seam import UNKNOWN, Component
 from collectors.recording import connect, gateway, kafka, ping, registry
 from collectors.recording.lines import MAX_LINE, Lines
@@ -37,10 +37,10 @@ class Reading:
 
 
 class Reader:
-    """Reads recordings in event-time order; keeps only end offsets and open runs, both bounded."""
+    """Reads recordings in event-time order; keeps only end offsets, what was told last, and open runs, all bounded."""
 
-    def __init__(self, offsets: EndOffsets | None = None, runs: ping.OpenRuns | None = None) -> None:
-        self.offsets = offsets or EndOffsets()
+    def __init__(self, fold: Fold | None = None, runs: ping.OpenRuns | None = None) -> None:
+        self._fold = fold or Fold()
         self._runs = runs or ping.OpenRuns()
         self.tally = Tally()  #: over all lines, whole lines that were rejected included
         self.lines = self.facts = 0
@@ -82,7 +82,7 @@ class Reader:
 
     def _facts(self, line: Section, source: str, name: str, at: datetime) -> Iterator[Fact]:
         if source == kafka.NAME:
-            return kafka.facts(line, name, at, self.offsets)
+            return kafka.facts(line, name, at, self._fold)
         if source == ping.NAME:
             return ping.facts(line, at, self._runs)
         return _PLAIN[source](line, name, at)

@@ -129,10 +129,12 @@ class Section:
             self._wrong(key, "holds no object")
         return good
 
-    def assignment(self, key: str) -> set[str]:
-        """The topics of a list of [topic, partition]."""
-        items = self._list(key) or []
-        good = {item[0] for item in items if isinstance(item, list) and item and isinstance(item[0], str)}
+    def assignment(self, key: str) -> frozenset[tuple[str, int]] | None:
+        """A list of [topic, partition], None where it is absent."""
+        items = self._list(key)
+        if items is None:
+            return None
+        good = frozenset((_stored(item[0]), item[1]) for item in items if _is_place(item))
         if items and not good:
             self._wrong(key, "holds no [topic, partition]")
         return good
@@ -213,6 +215,13 @@ class Section:
 
     def _wrong(self, key: str, reason: str) -> None:
         self.tally.reject(f"{self._at(key)} {reason}")
+
+
+def _is_place(item: object) -> bool:
+    if not isinstance(item, list) or len(item) < 2:
+        return False
+    topic, partition = item[:2]
+    return isinstance(topic, str) and isinstance(partition, int) and not isinstance(partition, bool) and partition >= 0
 
 
 def _plain(item: object) -> str | None:

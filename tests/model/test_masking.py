@@ -2,7 +2,7 @@
 
 import pytest
 
-from collectors.recording.masking import MASK, mask
+from agent.model.masking import MASK, mask
 
 
 @pytest.mark.parametrize(

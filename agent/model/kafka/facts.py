@@ -1,0 +1,100 @@
+"""Every fact of one look at a Kafka cluster: the same whether a broker told it now or a recording has it."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from agent.model import seam
+from agent.model.facts import Fact, Sample, Setting, Sighting
+from agent.model.kafka.groups import NAME, GroupFacts, assigned, attributes, clients
+from agent.model.kafka.look import Committed, Group, Look
+from agent.model.kafka.news import News
+from agent.model.kafka.offsets import EndOffsets
+from agent.model.kafka.pairs import Pair, PairFacts, orphaned
+from agent.model.kafka.progress import Arrivals, Joined, Progress, joined, progress, unknown
+from agent.model.kafka.topics import TopicFacts
+from agent.model.masking import masked
+from agent.model.seam import group_on_topic, subject_of
+
+__all__ = ["NAME", "Fold"]
+
+
+class Fold:
+    """Turns looks, one after another, into facts; keeps end offsets and what was told last, bounded."""
+
+    def __init__(self, offsets: EndOffsets | None = None) -> None:
+        self.offsets = offsets or EndOffsets()
+        self._news = News()
+        self._topics = TopicFacts(self.offsets, self._news)
+        self._groups = GroupFacts(self._news)
+        self._pairs = PairFacts(self.offsets, self._news)
+        self._joined: tuple[object, object, Joined] | None = None
+
+    def facts(self, look: Look) -> Iterator[Fact]:
+        """Every fact of one look."""
+        self._news.sweep(look.at)
+        yield from _about_source(look)
+        if look.topics is not None or look.committed is not None:
+            yield Sample(subject_of(seam.source(NAME, look.cluster)), "looks", look.at, 1.0)
+        if look.topics is not None:
+            for name, about in look.topics.about.items():
+                if about.settings is not None:
+                    self._pairs.remember(look.cluster, name, about.settings)
+            yield from self._topics.facts(look, look.topics)
+        for name, group in (look.groups or {}).items():
+            yield from self._groups.facts(look, name, group)
+        yield from self._reads(look)
+
+    def _reads(self, look: Look) -> Iterator[Fact]:
+        """Each group with each topic that it reads: by its commits, and by what is assigned to it."""
+        listed = None if look.topics is None else set(look.topics.rows.names)
+        reads: dict[str, set[str]] = defaultdict(set)
+        if look.committed is not None:
+            seen = self._progress(look, look.committed)
+            for index, (group, topic) in enumerate(look.committed.rows.names):
+                if listed is None or topic in listed:  # offsets outlive a deleted topic
+                    reads[group].add(topic)
+                    yield from self._pair(look, look.committed, seen, index)
+        for name, about in (look.groups or {}).items():
+            found = assigned(about.members or ())
+            reads[name] |= found if listed is None else found & listed
+        for name in sorted(reads):
+            for topic in sorted(reads[name]):
+                yield from self._reading(look, name, topic)
+
+    def _reading(self, look: Look, name: str, topic: str) -> Iterator[Fact]:
+        group = (look.groups or {}).get(name, Group())
+        key = seam.consumes(seam.topic(topic, look.cluster), seam.group(name, look.cluster))
+        if self._news.due((key, clients(group)), look.at):
+            yield Sighting(key, look.at, attributes(group))
+        yield from self._groups.on_topic(look, name, group_on_topic(key.source, key.target))
+
+    def _pair(self, look: Look, committed: Committed, seen: Progress, index: int) -> Iterator[Fact]:
+        name, topic = committed.rows.names[index]
+        subject = group_on_topic(seam.topic(topic, look.cluster), seam.group(name, look.cluster))
+        pair = Pair(subject, topic, look, committed, seen, committed.rows.rows(index))
+        yield from self._pairs.facts(pair)
+        nobodys = orphaned(pair, (look.groups or {}).get(name, Group()))
+        if nobodys is not None:
+            yield from self._news.tell_trouble(subject, "orphaned", look.at, float(nobodys))
+
+    def _progress(self, look: Look, committed: Committed) -> Progress:
+        if look.topics is None:
+            return unknown(committed)
+        last = self._joined
+        if last is None or last[0] is not look.topics.rows or last[1] is not committed.rows:
+            last = self._joined = (look.topics.rows, committed.rows, joined(look.topics, committed))
+        arrivals = Arrivals(self.offsets, look.cluster, look.at.timestamp())
+        return progress(look.topics, committed, last[2], arrivals)
+
+
+def _about_source(look: Look) -> Iterator[Fact]:
+    source = seam.source(NAME, look.cluster)
+    told = {"cluster_id": look.cluster_id, "brokers": None if look.brokers is None else str(look.brokers)}
+    told |= {"topics_listed": None if look.topics is None else "true"}
+    for name, value in told.items():
+        if value is not None:
+            yield Setting(source, name, value, look.at, NAME)
+    for name, value in masked(look.broker or {}).items():
+        yield Setting(source, f"broker.{name}", value, look.at, NAME)
+    for name, why in look.refused.items():
+        yield Setting(source, f"refused.{name}", why or None, look.at, NAME)
