@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from agent.engine import inventory, subjects
+from agent.engine import backlogs, inventory, subjects
 from agent.engine.estate import Estate
 from agent.model import subjects as s
 
 BUILDERS: Mapping[type, Callable[[Estate], Iterable[s.Subject]]] = {
     s.Seam: subjects.seams,
-    s.Backlog: subjects.backlogs,
+    s.Backlog: backlogs.backlogs,
     s.Deliveries: subjects.deliveries,
     s.Table: subjects.tables,
     s.Workflow: subjects.workflows,

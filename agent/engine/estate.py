@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from agent.engine.held import held
+from agent.engine.measured import BACKLOG_SERIES, LOOKS
 from agent.model import subjects as s
 from agent.model.declared import Declarations
 from agent.model.facts import Column, Exemplar, ExemplarKind, Run
@@ -16,19 +17,6 @@ from agent.store.store import SeamRow, SourceRow, Store
 
 Values = tuple[int, ...]
 NOTHING: Values = (0,) * len(Column)  #: the sums of what nothing crossed
-LOOKS = "looks"  #: of a source: when it looked
-BACKLOG_SERIES = (
-    "lag",
-    "age_seconds",
-    "age_median_seconds",
-    "stamp_skew_seconds",
-    "committed",
-    "produced",
-    "members",
-    "epoch",
-    "lost",
-    LOOKS,
-)
 BACKLOG_SPAN = timedelta(minutes=80)
 RUNS_SPAN = timedelta(days=35)
 GUARDED = " (guarded)"  #: ends the name of a side effect that may be repeated
@@ -136,6 +124,21 @@ class Estate:
     def series(self) -> Mapping[tuple[SubjectRef, str], s.Series]:
         """The backlog's measures over the longest lookback of its rules."""
         return self._store.series_of(BACKLOG_SERIES, self.as_of - BACKLOG_SPAN, self.as_of)
+
+    @cached_property
+    def commit_gaps(self) -> Mapping[SubjectRef, float]:
+        """The longest pause between commits in 24 h, in seconds, of each group on each topic."""
+        found = self._store.series_of(["commit_gap_seconds"], self.as_of - timedelta(days=1), self.as_of)
+        return {subject: max(one.values) for (subject, _), one in found.items() if one.values}
+
+    @cached_property
+    def state_since(self) -> Mapping[Component, datetime]:
+        """When the state of each group changed last."""
+        return self._store.settings_since("state", self.as_of)
+
+    def day_of(self, subject: SubjectRef, name: str) -> s.Series:
+        """One measure of one subject over 25 hours."""
+        return self._store.series(subject, name, self.as_of - timedelta(hours=25), self.as_of)
 
     def looks_at(self, name: str) -> s.Series:
         """When the cluster that a component is in was looked at; `name` is the component's own."""

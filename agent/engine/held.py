@@ -18,6 +18,8 @@ def held(told: Series, looks: Series) -> Series:
     """
     if not told.times or not looks.times:
         return told
+    if told.times[-1] >= looks.times[-1] and len(told) >= len(looks) - bisect_left(looks.times, told.times[0]):
+        return told  # it changed at every look
     times, values = list[float](), list[float]()
     for index, at in enumerate(told.times):
         times.append(at)

@@ -4,11 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from agent.engine.deadletters import SEARCHED, DeadLetterSearch
-from agent.engine.estate import GUARDED, NOTHING, Estate, Seen, Values, retention, text, whole
-from agent.engine.held import held
+from agent.engine.estate import GUARDED, NOTHING, Estate, Seen, Values, retention, text
 from agent.model import subjects as s
 from agent.model.facts import Column, ExemplarKind
-from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic, server_of, service, source
+from agent.model.seam import Component, SeamKey, SubjectRef, server_of, service, source
 
 _RELAYS = ("debezium", "outbox", "flyway", "liquibase", "alembic", "maxwell")
 
@@ -51,39 +50,6 @@ def _operations(names: str) -> Iterable[s.Operation]:
     """The side effects that a group was seen to have, as the aggregator names them."""
     for name in (one for one in names.split("|") if one):
         yield s.Operation(name.removesuffix(GUARDED), guarded=name.endswith(GUARDED))
-
-
-def backlogs(estate: Estate) -> Iterable[s.Backlog]:
-    """Each group on each topic that a broker told the lag of."""
-    firsts = {group_on_topic(seen.key.source, seen.key.target): seen.first for seen in estate.seams["consumes"]}
-    by_subject: dict[SubjectRef, dict[str, s.Series]] = defaultdict(dict)
-    for (subject, name), one in estate.series.items():
-        by_subject[subject][name] = held(one, estate.looks_at(subject.name))
-    for ref, series in by_subject.items():
-        if ref.kind != "group" or "lag" not in series:
-            continue
-        group, topic = Component("group", ref.name), Component("topic", dict(ref.labels)["topic"])
-        settings = estate.settings.get(topic, {})
-        yield s.Backlog(
-            group=group,
-            topic=topic,
-            lag=series["lag"],
-            age=series.get("age_seconds", s.NO_SERIES),
-            committed=series.get("committed", s.NO_SERIES),
-            produced=series.get("produced", s.NO_SERIES),
-            members=series.get("members", s.NO_SERIES),
-            epochs=series.get("epoch", s.NO_SERIES),
-            partitions=whole(settings.get("partitions")),
-            state=estate.settings.get(group, {}).get("state"),
-            retention=retention(settings),
-            behind=estate.behind(ref) if _rises(series["lag"]) else {},
-            **estate.context(group, topic, first=firsts.get(ref)),  # type: ignore[arg-type]  # Context's own fields
-        )
-
-
-def _rises(lag: s.Series) -> bool:
-    """Partitions are told only of a backlog that may be failing: reading them costs a query each."""
-    return len(lag) > 1 and lag.values[-1] > lag.values[0]
 
 
 def tables(estate: Estate) -> Iterable[s.Table]:

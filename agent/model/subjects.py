@@ -108,13 +108,35 @@ class Backlog(Context):
     topic: Component
     lag: Series = NO_SERIES
     age: Series = NO_SERIES  #: seconds, of the oldest unread record, the oldest partition
+    age_median: Series = NO_SERIES  #: the same of the partition in the middle; of three and more
+    skew: Series = NO_SERIES  #: seconds by which stamps make that record younger than its arrival
     committed: Series = NO_SERIES  #: sum of committed offsets
     produced: Series = NO_SERIES  #: sum of end offsets
+    lost: Series = NO_SERIES  #: records deleted before they were read; empty where there never were any
+    hot_written: Series = NO_SERIES  #: records of the busiest partition in 15 min, where one is far behind
+    window_written: Series = NO_SERIES  #: the same of all partitions
+    retention_left: Series = NO_SERIES  #: seconds until the first unread record is deleted
+    retention_used: Series = NO_SERIES  #: age of the oldest unread record, as a share of what the topic keeps
+    held_messages: Series = NO_SERIES  #: of the topic, behind open transactions
+    held: Series = NO_SERIES  #: seconds for which a partition's last stable offset stands below its end
     members: Series = NO_SERIES
     epochs: Series = NO_SERIES  #: generation or group epoch
+    rebalances: Series = NO_SERIES  #: sparse: how many since the look before, where there were some
+    joined: Series = NO_SERIES  #: sparse: members that came since the look before
+    unstable: Series = NO_SERIES  #: 1 while partitions are moved about; empty where they never were
+    looks: Series = NO_SERIES  #: 1 at each look at the cluster
+    commit_gap: timedelta | None = None  #: the longest pause between two commits in 24 h
+    still: timedelta | None = None  #: for how long, at least, commits have stood still; None while they advance
     partitions: int | None = None
+    orphaned: int | None = None  #: partitions with a commit that no member of the stable group has
+    protocol: str | None = None  #: classic | consumer | share | streams
     state: str | None = None
+    state_for: timedelta | None = None  #: since the state changed last
+    static_members: int | None = None
     retention: timedelta | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)  #: of the topic
+    offsets_kept: timedelta | None = None  #: how long the broker keeps the commits of a group without members
+    transaction_timeout: timedelta | None = None  #: the longest that the broker allows
     behind: Mapping[str, int] = field(default_factory=dict)  #: partition -> lag, the last look
 
     @property

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from agent.model.facts import Run, RunState, Setting
 from agent.model.seam import Component
@@ -116,6 +116,14 @@ def settings_as_of(
         if value is not None:
             place[name] = value
     return dict(found)
+
+
+def settings_since(connection: Connection, name: str, as_of: datetime) -> dict[Component, datetime]:
+    """Since when each component has the value of a setting that is in force at an instant."""
+    table = schema.settings
+    where = (table.c.name == plain(name)[:_NAME], table.c.since <= as_of)
+    query = select(table.c.component, func.max(table.c.since)).where(*where).group_by(table.c.component)
+    return {Component.parse(component): since for component, since in connection.execute(query)}
 
 
 def setting_history(connection: Connection, component: Component, since: datetime) -> list[Setting]:

@@ -326,6 +326,11 @@ class Store(Judgements):
         with self.database.read() as connection:
             return settings.settings_as_of(connection, as_of, names)
 
+    def settings_since(self, name: str, as_of: datetime) -> dict[Component, datetime]:
+        """Since when each component has the value of a setting that is in force at an instant."""
+        with self.database.read() as connection:
+            return settings.settings_since(connection, name, as_of)
+
     def setting_history(self, component: Component, since: datetime) -> list[Setting]:
         """What changed on a component since an instant, oldest first."""
         with self.database.read() as connection:

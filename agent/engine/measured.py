@@ -1,0 +1,24 @@
+"""Which measures a backlog is made of, by the field that a rule reads."""
+
+LOOKS = "looks"  #: of a source: when it looked
+#: Held at each look until they are told again.
+OF_PAIR = {
+    "lag": "lag",
+    "age": "age_seconds",
+    "age_median": "age_median_seconds",
+    "skew": "stamp_skew_seconds",
+    "committed": "committed",
+    "produced": "produced",
+    "lost": "lost",
+    "hot_written": "hot_written",
+    "window_written": "window_written",
+    "retention_left": "retention_left_seconds",
+    "retention_used": "retention_used",
+    "members": "members",
+    "epochs": "epoch",
+    "unstable": "unstable",
+}
+SPARSE = {"rebalances": "rebalances", "joined": "joined"}  #: told where something happens, and not held
+OF_TOPIC = {"held_messages": "held_messages", "held": "held_seconds"}
+ORPHANED = "orphaned"
+BACKLOG_SERIES = (*OF_PAIR.values(), *SPARSE.values(), *OF_TOPIC.values(), ORPHANED, LOOKS)
