@@ -1,0 +1,1 @@
+"""Watches Kafka clusters: read-only, by their own protocol, in a handful of requests a look."""

@@ -1,0 +1,286 @@
+"""Connections to the brokers of one cluster: TLS, SASL, versions, many requests at once. One thread uses a link.
+
+The one file that knows kafka-python's inner rooms (`kafka.net`, pinned below 3.1): its admin client cannot batch.
+"""
+
+import struct
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from kafka import errors
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+from kafka.protocol.metadata import MetadataRequest
+
+from collectors.kafka.access import Access, TroubleError, Why
+
+MOST_BYTES = 64 << 20  #: of one answer; 100,000 committed offsets are 2 MB
+RAISED = (errors.KafkaError, OSError, ValueError, RuntimeError)  #: what kafka-python raises, by its source
+_HEAD = struct.Struct(">ihhi")
+_TEXT = struct.Struct(">h")
+
+
+class Raw:
+    """One request whose body we write, and whose answer we read, ourselves; its `decode` gives the answer's bytes."""
+
+    expect_response = staticmethod(lambda: True)
+
+    def __init__(self, key: int, version: int, body: bytes, *, flexible: bool) -> None:
+        self.API_KEY, self.API_VERSION = key, version
+        self._body, self._flexible = body, flexible
+        self.correlation_id = 0
+        self._client = b""
+
+    # What kafka-python asks of a request, of its header, and of the class of its answer.
+
+    @property
+    def header(self) -> "Raw":
+        """Itself."""
+        return self
+
+    def with_header(self, correlation_id: int, client_id: str) -> None:
+        """The number that the answer will have."""
+        self.correlation_id, self._client = correlation_id, client_id.encode()
+
+    def encode(self, **_: bool) -> bytes:
+        """The whole frame."""
+        tags = b"\0" if self._flexible else b""
+        size = _HEAD.size - 4 + 2 + len(self._client) + len(tags) + len(self._body)
+        head = _HEAD.pack(size, self.API_KEY, self.API_VERSION, self.correlation_id)
+        return b"".join((head, _TEXT.pack(len(self._client)), self._client, tags, self._body))
+
+    def get_response_class(self) -> "Raw":
+        """Itself."""
+        return self
+
+    def parse_header(self, buffer: BytesIO) -> "_AnswerHead":
+        """The number of the answer; its tags, which no broker sends, are passed over with the body."""
+        (number,) = struct.unpack(">i", buffer.read(4))
+        if self._flexible:
+            buffer.read(1)
+        return _AnswerHead(number)
+
+    def decode(self, buffer: BytesIO) -> bytes:
+        """The body of the answer."""
+        return buffer.read()
+
+
+@dataclass(frozen=True, slots=True)
+class _AnswerHead:
+    correlation_id: int
+
+
+class _Manager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has no types here
+    """Hands on what a broker says before it hangs up: kafka-python drops it, so a wrong password looks like a fault."""
+
+    async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
+        transport = await super()._build_transport(node, timeout_at=timeout_at)
+        receive = transport._sock_recv
+
+        def both() -> tuple[bytes, Exception | None]:
+            data, problem = receive()
+            return (data, None) if data else (data, problem)
+
+        transport._sock_recv = both
+        return transport
+
+
+class Link:
+    """The connections to one cluster."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self.requests: Counter[str] = Counter()  #: sent, by kind
+        self.sent = self.received = 0  #: bytes of requests and answers that we make and read ourselves
+        self._net: Any = None
+        self._manager: Any = None
+
+    @property
+    def open(self) -> bool:
+        """There is a cluster behind it."""
+        return self._manager is not None
+
+    def dial(self) -> Any:
+        """Connect by the first address that answers; what it tells of the whole cluster. Raise TroubleError."""
+        self.close()
+        self._net = NetworkSelector(client_id=self.access.client_id, slow_task_threshold_secs=0)
+        self._manager = _Manager(self._net, **_config(self.access))
+        try:
+            return self._net.run(self._dial)
+        except TroubleError:
+            self.close()
+            raise
+
+    async def _dial(self) -> Any:
+        last: TroubleError | None = None
+        for seed in self._manager.cluster.bootstrap_brokers():
+            try:
+                connection = self._manager.get_connection(
+                    seed.node_id, pop_on_close=False, refresh_metadata_on_err=False
+                )
+                await connection
+                found = await self._metadata(connection)
+            except RAISED as problem:
+                last = _told(problem, f"{seed.host}:{seed.port}")
+                continue
+            return found
+        raise last or TroubleError(Why.UNREACHABLE, f"no address of {', '.join(self.access.bootstrap)} can be resolved")
+
+    async def _metadata(self, connection: Any) -> Any:
+        self.requests["Metadata"] += 1
+        found = await connection.send_request(MetadataRequest(topics=None, allow_auto_topic_creation=False))
+        self._manager.cluster.update_metadata(found)
+        return found
+
+    def look_again(self) -> Any:
+        """Brokers, topics and leaders as they are now. Raise TroubleError."""
+
+        async def ask() -> Any:
+            node = self._manager.least_loaded_node()
+            try:
+                return await self._metadata(self._manager.get_connection(node))
+            except RAISED as problem:
+                raise _told(problem, f"broker {node}") from problem
+
+        return self._net.run(ask)
+
+    def nodes(self) -> list[int]:
+        """The numbers of the brokers."""
+        return sorted(broker.node_id for broker in self._manager.cluster.brokers())
+
+    def version(self, node: int, key: int, low: int, high: int) -> int | None:
+        """The highest version up to `high` of an API that a broker has; None where it has none from `low` up."""
+        connection = self._manager._conns.get(node)
+        known = (connection and connection.broker_version_data) or self._manager.broker_version_data
+        theirs = known.api_versions.get(key) if known else None
+        if theirs is None:
+            return None
+        best = min(high, theirs[1])
+        return int(best) if best >= max(low, theirs[0]) else None
+
+    def ask(self, asks: Sequence[tuple[int, Any]]) -> list[Any]:
+        """The answers to many requests, each to a broker, all sent before the first answer is read.
+
+        An answer that did not come is a TroubleError in its place; none is raised.
+        """
+        return self._net.run(self._ask, asks) if asks else []
+
+    async def _ask(self, asks: Sequence[tuple[int, Any]]) -> list[Any]:
+        for node in dict.fromkeys(node for node, _ in asks):
+            await self._ready(node)
+        waiting = [(node, request, self._send(node, request)) for node, request in asks]
+        answers: list[Any] = []
+        for node, request, future in waiting:
+            try:
+                answer = await future
+            except RAISED as problem:
+                answers.append(_told(problem, f"broker {node}, {_kind(request)}"))
+                continue
+            self.received += len(answer) if isinstance(answer, bytes) else 0
+            answers.append(answer)
+        return answers
+
+    async def _ready(self, node: int) -> None:
+        """Connected, so that versions are known; where it cannot be, the requests say so one by one."""
+        try:
+            await self._manager.get_connection(node)
+        except RAISED:
+            return  # the same comes again with each request, and is told there
+
+    def _send(self, node: int, request: Any) -> Any:
+        self.requests[_kind(request)] += 1
+        if isinstance(request, Raw):
+            self.sent += len(request._body)
+        return self._manager.send(request, node_id=node)
+
+    def wait(self, seconds: float) -> None:
+        """Let timers and lost connections be seen to."""
+        self._net.poll(timeout_ms=seconds * 1000)
+
+    def close(self) -> None:
+        """Hang up."""
+        manager, net, self._manager, self._net = self._manager, self._net, None, None
+        if manager is not None:
+            manager.close()
+        if net is not None:
+            net.poll(timeout_ms=0)
+            net.close()
+
+
+def _kind(request: Any) -> str:
+    return _RAW.get(request.API_KEY, str(request.API_KEY)) if isinstance(request, Raw) else _name(request)
+
+
+def _name(request: Any) -> str:
+    return str(type(request).__name__).removesuffix("Request").partition("_v")[0]
+
+
+_RAW = {2: "ListOffsets", 9: "OffsetFetch"}
+
+
+def _config(access: Access) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "bootstrap_servers": list(access.bootstrap),
+        "client_id": access.client_id,
+        "security_protocol": access.protocol,
+        "request_timeout_ms": int(access.timeout * 1000),
+        "receive_message_max_bytes": MOST_BYTES,
+        "max_in_flight_requests_per_connection": 1_000_000,
+        "socket_connection_setup_timeout_ms": int(access.timeout * 1000),
+        "metadata_max_age_ms": 24 * 3_600_000,  # we ask ourselves
+    }
+    if access.tls:
+        told |= {
+            "ssl_cafile": access.ca,
+            "ssl_certfile": access.certificate,
+            "ssl_keyfile": access.key,
+            "ssl_check_hostname": access.check_name,
+        }
+    if access.mechanism:
+        told |= {
+            "sasl_mechanism": access.mechanism,
+            "sasl_plain_username": access.user,
+            "sasl_plain_password": access.password,
+        }
+    if access.token is not None:
+        told["sasl_oauth_token_provider"] = _Token(access.token)
+    return told
+
+
+class _Token:
+    """A token of ours, as kafka-python asks for one."""
+
+    def __init__(self, fresh: Any) -> None:
+        self._fresh = fresh
+
+    def token(self) -> str:
+        """A fresh one."""
+        return str(self._fresh())
+
+    def extensions(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+
+def _told(problem: Exception, where: str) -> TroubleError:
+    if isinstance(problem, TroubleError):
+        return problem
+    text = next(iter(str(problem).splitlines()), "") or type(problem).__name__
+    if isinstance(problem, errors.SaslAuthenticationFailedError | errors.UnsupportedSaslMechanismError):
+        return TroubleError(Why.LOGIN, f"{where}: {text}")
+    if isinstance(problem, errors.RequestTimedOutError | errors.KafkaTimeoutError):
+        return TroubleError(Why.TIMEOUT, f"{where}: {text}")
+    if isinstance(problem, errors.IncompatibleBrokerVersion | errors.UnsupportedVersionError):
+        return TroubleError(Why.UNSUPPORTED, f"{where}: {text}")
+    if isinstance(problem, errors.KafkaProtocolError):
+        return TroubleError(Why.BROKEN, f"{where}: {text}")
+    return TroubleError(Why.UNREACHABLE, f"{where}: {text}")
+
+
+def now() -> float:
+    """Unix seconds."""
+    return time.time()
