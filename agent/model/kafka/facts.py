@@ -9,13 +9,14 @@ from agent.model.kafka.groups import NAME, GroupFacts, assigned, attributes, cli
 from agent.model.kafka.look import Committed, Group, Look
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
-from agent.model.kafka.pairs import Pair, PairFacts, orphaned
+from agent.model.kafka.pairs import Pair, PairFacts, Summed, orphaned
 from agent.model.kafka.progress import Arrivals, Joined, Progress, joined, progress, unknown
 from agent.model.kafka.topics import TopicFacts
 from agent.model.masking import masked
-from agent.model.seam import group_on_topic, subject_of
+from agent.model.seam import SubjectRef, group_on_topic, subject_of
 
 __all__ = ["NAME", "Fold"]
+MOST_PAIRS = 200_000  #: groups on topics that are known by name
 
 
 class Fold:
@@ -27,6 +28,7 @@ class Fold:
         self._topics = TopicFacts(self.offsets, self._news)
         self._groups = GroupFacts(self._news)
         self._pairs = PairFacts(self.offsets, self._news)
+        self._subjects: dict[tuple[str, str, str], SubjectRef] = {}
         self._joined: tuple[object, object, Joined] | None = None
 
     def facts(self, look: Look) -> Iterator[Fact]:
@@ -50,10 +52,11 @@ class Fold:
         reads: dict[str, set[str]] = defaultdict(set)
         if look.committed is not None:
             seen = self._progress(look, look.committed)
+            sums = Summed(look.committed, seen)
             for index, (group, topic) in enumerate(look.committed.rows.names):
                 if listed is None or topic in listed:  # offsets outlive a deleted topic
                     reads[group].add(topic)
-                    yield from self._pair(look, look.committed, seen, index)
+                    yield from self._pair(look, look.committed, seen, sums, index)
         for name, about in (look.groups or {}).items():
             found = assigned(about.members or ())
             reads[name] |= found if listed is None else found & listed
@@ -63,19 +66,30 @@ class Fold:
 
     def _reading(self, look: Look, name: str, topic: str) -> Iterator[Fact]:
         group = (look.groups or {}).get(name, Group())
-        key = seam.consumes(seam.topic(topic, look.cluster), seam.group(name, look.cluster))
-        if self._news.due((key, clients(group)), look.at):
+        subject = self._subject(look, name, topic)
+        if self._news.due((subject, clients(group)), look.at):
+            key = seam.consumes(seam.topic(topic, look.cluster), seam.group(name, look.cluster))
             yield Sighting(key, look.at, attributes(group))
-        yield from self._groups.on_topic(look, name, group_on_topic(key.source, key.target))
+        yield from self._groups.on_topic(look, name, subject)
 
-    def _pair(self, look: Look, committed: Committed, seen: Progress, index: int) -> Iterator[Fact]:
+    def _pair(self, look: Look, committed: Committed, seen: Progress, sums: Summed, index: int) -> Iterator[Fact]:
         name, topic = committed.rows.names[index]
-        subject = group_on_topic(seam.topic(topic, look.cluster), seam.group(name, look.cluster))
-        pair = Pair(subject, topic, look, committed, seen, committed.rows.rows(index))
-        yield from self._pairs.facts(pair)
-        nobodys = orphaned(pair, (look.groups or {}).get(name, Group()))
+        pair = Pair(self._subject(look, name, topic), topic, look, committed.rows.rows(index))
+        yield from self._pairs.facts(pair, seen, sums, index, committed.rows.number)
+        nobodys = orphaned(topic, committed.rows.number[pair.rows], (look.groups or {}).get(name, Group()))
         if nobodys is not None:
-            yield from self._news.tell_trouble(subject, "orphaned", look.at, float(nobodys))
+            yield from self._news.tell_trouble(pair.subject, "orphaned", look.at, float(nobodys))
+
+    def _subject(self, look: Look, group: str, topic: str) -> SubjectRef:
+        """The same object at each look: names are cleaned once."""
+        key = (look.cluster, group, topic)
+        found = self._subjects.get(key)
+        if found is None:
+            if len(self._subjects) > MOST_PAIRS:
+                self._subjects.clear()
+            found = group_on_topic(seam.topic(topic, look.cluster), seam.group(group, look.cluster))
+            self._subjects[key] = found
+        return found
 
     def _progress(self, look: Look, committed: Committed) -> Progress:
         if look.topics is None:

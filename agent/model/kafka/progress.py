@@ -72,14 +72,22 @@ def progress(topics: Topics, committed: Committed, where: Joined, arrivals: "Arr
     gone = (start != UNSEEN) & (offset != UNSEEN) & (offset < start)
     age = np.where(np.isnan(committed.age) & (lag == 0), 0.0, committed.age)
     younger = np.zeros(len(age))
-    for pair in np.flatnonzero(committed.rows.total((lag > 0).astype(np.int64))).tolist():
-        rows = committed.rows.rows(pair)
-        waiting = np.flatnonzero(lag[rows] > 0) + rows.start
-        column = where.place[waiting] - topics.rows.first[where.topic[pair]]
-        age[waiting], younger[waiting] = arrivals.older(
-            committed.rows.names[pair][1], column, offset[waiting], committed.age[waiting]
-        )
+    waiting = np.flatnonzero(lag > 0)
+    of_topic = np.searchsorted(topics.rows.first, where.place[waiting], side="right") - 1
+    for rows in _runs(waiting, of_topic):
+        topic = int(np.searchsorted(topics.rows.first, where.place[rows[0]], side="right")) - 1
+        column = where.place[rows] - topics.rows.first[topic]
+        age[rows], younger[rows] = arrivals.older(topics.rows.names[topic], column, offset[rows], committed.age[rows])
     return Progress(where.place, lag, end, age, younger, np.where(gone, start - offset, 0))
+
+
+def _runs(rows: Whole, of_topic: Whole) -> list[Whole]:
+    """The rows of each topic: all its groups in one go."""
+    if not len(rows):
+        return []
+    order = np.argsort(of_topic, kind="stable")
+    cuts = np.flatnonzero(np.diff(of_topic[order])) + 1
+    return list(np.split(rows[order], cuts))
 
 
 @dataclass(frozen=True, slots=True)
