@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any, get_origin
 
 from agent.config.document import Document, Node
+from agent.config.estates import mistakes
 from agent.config.problem import Path, Place, Problem, dotted, nearest, quoted
 from agent.config.secret import Secret, Sources
 from agent.config.settings import DEFAULT_FILE, Keys, Origin, Settings, Store, leaves
@@ -193,6 +194,9 @@ def _value(path: Path, text: str, name: str) -> Any:
     return scalar(text.strip()) if hint in (int, float, bool) else text
 
 
+NAMED = ("clusters", "connect", "registries", "databases", "rules")  #: sections by names that somebody gives
+
+
 def _merged(value: Any, overlay: Mapping[Path, Any]) -> Any:
     """The file's values with the environment's over them; an emptied section counts as absent."""
     if not isinstance(value, dict | None):
@@ -211,7 +215,7 @@ def _merged(value: Any, overlay: Mapping[Path, Any]) -> Any:
 def _filled(key: str, section: Any) -> Any:
     if not isinstance(section, dict):
         return section
-    if key in ("clusters", "databases", "rules"):  # their keys are names, and a name with nothing below it counts
+    if key in NAMED:  # their keys are names, and a name with nothing below it counts
         return {name: {} if item is None and key != "databases" else item for name, item in section.items()}
     return {name: item for name, item in section.items() if item is not None}
 
@@ -240,8 +244,8 @@ def _settled(
 
 
 def _misnamed(document: Document, keys: Keys) -> Iterator[Problem]:
-    for section, names in (("clusters", keys.clusters), ("databases", keys.databases)):
-        for name in names:
+    for section in NAMED[:-1]:
+        for name in getattr(keys, section):
             if not _NAME.fullmatch(name):
                 path = (section, name)
                 what, hint = f"{quoted(name)} is no name for {section}", "Use letters, digits, dots, dashes."
@@ -262,6 +266,8 @@ def _crossed(settings: Settings) -> Iterator[tuple[tuple[str, ...], Problem]]:
             what = f"limits.{small} is over limits.{large}, so such a request could never be read"
             yield _both(settings, (f"limits.{small}", f"limits.{large}"), what, f"Raise {large}.")
     yield from _twice(settings, "clusters", ((f"{n}.id", c.id) for n, c in settings.clusters.items() if c.id))
+    for key, what, hint in mistakes(settings.clusters, settings.connect):
+        yield (), settings.problem(key, what, hint)
     servers = ((alias, str(one)) for alias, several in settings.databases.items() for one in several)
     yield from _twice(settings, "databases", servers)
 

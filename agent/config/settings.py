@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, with_config
+from pydantic import PlainValidator, ValidationInfo, WithJsonSchema, with_config
 
+from agent.config.estates import Cluster, Connect, Registry, note
 from agent.config.problem import Path, Problem, dotted, quoted
 from agent.config.secret import HOW, Secret, SecretError, Sources
 from agent.config.shape import FORBID, json_schema, written
@@ -85,11 +86,6 @@ Url = Annotated[Secret, PlainValidator(_url), _PATH_SCHEMA]
 Loopback = Annotated[Address, PlainValidator(_loopback), ADDRESS_SCHEMA]
 
 
-def note(text: str, **more: Any) -> Any:
-    """The one line that an editor shows for a key."""
-    return Field(description=text, **more)
-
-
 @with_config(FORBID)
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -146,16 +142,6 @@ class Rounds:
 
 @with_config(FORBID)
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """One Kafka cluster."""
-
-    id: Annotated[Text | None, note("The cluster's own id, as spans name it; it is then shown by its name here.")] = (
-        None
-    )
-
-
-@with_config(FORBID)
-@dataclass(frozen=True, slots=True)
 class Log:
     """What the agent writes to its log."""
 
@@ -180,6 +166,8 @@ class Keys:
     flush_seconds: Annotated[Amount, note("Seconds between two flushes of windows to the store.", ge=0.1)] = 10
     workflows: Annotated[tuple[Text, ...], note("Workflow files: paths and globs, relative to this file.")] = ()
     clusters: Annotated[dict[str, Cluster], note("Kafka clusters by name.")] = field(default_factory=dict)
+    connect: Annotated[dict[str, Connect], note("Connect clusters by name.")] = field(default_factory=dict)
+    registries: Annotated[dict[str, Registry], note("Schema registries by name.")] = field(default_factory=dict)
     databases: Annotated[
         dict[str, tuple[Bind, ...]], note("Database servers by alias: the host:port names under which spans know them.")
     ] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from agent.config.problem import MAX_PROBLEMS, Path, Place, Problem, dotted, eit
 T = TypeVar("T")
 
 FORBID = ConfigDict(extra="forbid")  #: a key that nobody knows is a mistake
-_SHORT_LIST = 12
+_SHORT_LIST = 14
 _ROUNDS = 8  #: of leaving out what is wrong; what is wrong only then has its turn in the next
 _LONG_NAME = 80
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -23,7 +23,7 @@ def test_a_key_given_twice_hides_no_other_mistake(tmp_path: Path) -> None:
     assert told(tmp_path, "log: {level: inf}\nwat: 1\nlog: {format: xml, formt: json}\nflush_seconds: 0\n") == [
         '1, column 14: log.level is "inf"; it takes debug, info, warning or error. Did you mean "info"?',
         '2, column 1: "wat" is no key of the file. It takes data_dir, store, listen, journal, limits, rounds, '
-        "flush_seconds, workflows, clusters, databases, rules or log.",
+        "flush_seconds, workflows, clusters, connect, registries, databases, rules or log.",
         '3, column 1: "log" is given twice, first in line 1. Keep one of them.',
         '3, column 15: log.format is "xml"; it takes text or json.',
         '3, column 20: "formt" is no key of log. Did you mean "format"?',

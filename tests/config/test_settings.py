@@ -112,7 +112,7 @@ rounds: {every: 0, settle: 1y}
         "indented.",
         "seamwatch.yaml, line 11, column 16: flush_seconds is nan, not a finite number. Write a number.",
         'seamwatch.yaml, line 12, column 1: "wat" is no key of the file. It takes data_dir, store, listen, '
-        "journal, limits, rounds, flush_seconds, workflows, clusters, databases, rules or log.",
+        "journal, limits, rounds, flush_seconds, workflows, clusters, connect, registries, databases, rules or log.",
         "seamwatch.yaml, line 13, column 17: limits.seams is 1.5, not a whole number. Write a whole number.",
         "seamwatch.yaml, line 13, column 36: limits.head_seconds is true, not a number. Write a number.",
         'seamwatch.yaml, line 13, column 61: limits.seams_per_service is "3", not a whole number. Write a whole '
@@ -223,7 +223,7 @@ def test_mistakes_in_the_environment_are_told_with_the_variable(tmp_path: Path) 
         "SEAMWATCH_LISTEN__WEB.",
         'SEAMWATCH_STORE_URL: this variable sets nothing. Did you mean "SEAMWATCH_STORE__URL"?',
         'seamwatch.yaml, line 1, column 1: "wat" is no key of the file. It takes data_dir, store, listen, journal, '
-        "limits, rounds, flush_seconds, workflows, clusters, databases, rules or log.",
+        "limits, rounds, flush_seconds, workflows, clusters, connect, registries, databases, rules or log.",
     ]
 
 
@@ -370,6 +370,8 @@ KEYS = [
     "rounds",
     "workflows",
     "clusters",
+    "connect",
+    "registries",
     "databases",
     "rules",
     "log",
