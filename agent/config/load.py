@@ -267,9 +267,14 @@ def _crossed(settings: Settings) -> Iterator[tuple[tuple[str, ...], Problem]]:
             yield _both(settings, (f"limits.{small}", f"limits.{large}"), what, f"Raise {large}.")
     yield from _twice(settings, "clusters", ((f"{n}.id", c.id) for n, c in settings.clusters.items() if c.id))
     for key, what, hint in mistakes(settings.clusters, settings.connect):
-        yield (), settings.problem(key, what, hint)
+        yield _logins(key), settings.misnamed(key, what, hint)
     servers = ((alias, str(one)) for alias, several in settings.databases.items() for one in several)
     yield from _twice(settings, "databases", servers)
+
+
+def _logins(key: str) -> tuple[str, ...]:
+    """The values that a login needs: one that was wrong is not missing as well."""
+    return tuple(f"{key}.{name}" for name in ("user", "password", "token", "token_url", "client_id", "client_secret"))
 
 
 def _both(settings: Settings, keys: tuple[str, ...], what: str, hint: str) -> tuple[tuple[str, ...], Problem]:

@@ -211,7 +211,8 @@ class Settings(Keys):
 
     def misnamed(self, key: str, what: str, hint: str = "") -> Problem:
         """A problem with the name of a rule or threshold: it points at the name, not at its value."""
-        below = (origin for known, origin in self.origins.items() if f"{known}.".startswith(f"{key}."))
+        known = (origin for name, origin in self.origins.items() if f"{name}.".startswith(f"{key}."))
+        below = (origin for origin in known if origin != DEFAULT)
         return self._at(self.names.get(key) or next(below, DEFAULT), key, what, hint)
 
     def _at(self, found: Origin, key: str, what: str, hint: str) -> Problem:

@@ -73,7 +73,7 @@ def good_part(kind: type[T], value: Any, *, context: Any = None) -> tuple[T, fro
         try:
             return adapter(cast("type", kind)).validate_python(value, context=context), frozenset(left)
         except ValidationError as wrong:
-            paths = {_path(error) for error in wrong.errors(include_url=False)}
+            paths = {_to_leave_out(error) for error in wrong.errors(include_url=False)}
         left |= paths
         value = _without(value, paths)
     return kind(), frozenset(left)
@@ -88,9 +88,15 @@ def _without(value: Any, paths: Iterable[Path]) -> Any:
             return {}
         parent = value
         for step in path[:-1]:
-            parent = parent[step]
-        del parent[path[-1]]
+            parent = parent[step] if not isinstance(parent, dict) else parent.get(step, {})
+        if isinstance(parent, list) or path[-1] in parent:  # what holds it may have gone before
+            del parent[path[-1]]
     return value
+
+
+def _to_leave_out(error: Any) -> Path:
+    """What goes where something is wrong; where a key is missing, all that cannot be without it."""
+    return _path(error)[:-1] if error["type"] in ("missing", "missing_argument") else _path(error)
 
 
 def _path(error: Any) -> Path:
