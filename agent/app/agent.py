@@ -73,8 +73,10 @@ class Agent:
             asyncio.create_task(self._every(20.0, self._maintain, "maintenance")),
             asyncio.create_task(self._every(5.0, self._tell, "status")),
         ]
+        self._parts.pulls.start()
         log.info("agent started", extra={"fields": {"version": __version__, **self._parts.addresses}})
         await self._stop.wait()
+        pulled = asyncio.create_task(asyncio.to_thread(self._parts.pulls.stop, _STOP_SECONDS))
         for running in self._servers:
             running.should_exit = True
         await asyncio.gather(*serving, return_exceptions=True)
@@ -84,10 +86,11 @@ class Agent:
             period.cancel()
         await asyncio.gather(*periods, return_exceptions=True)
         await self._last_flush()
+        left = not await pulled
         if self._parts.memory.intake.broken:
             self._exit = EXIT_BROKEN
         log.info("agent stopped", extra={"fields": {"exit": self._exit}})
-        if await self._workers_end():
+        if await self._workers_end() and not left:
             self._parts.memory.journal.close()
             self._parts.store.close()
             return self._exit
@@ -172,7 +175,7 @@ class Agent:
         parts = self._parts
         if parts.receiver.counters.spans:
             await asyncio.to_thread(parts.store.attach, parts.clock.now())
-        if not parts.declared.loaded and await asyncio.to_thread(parts.store.attached_at) is None:
+        if not parts.declared.loaded and not parts.pulls and await asyncio.to_thread(parts.store.attached_at) is None:
             return
         as_of = parts.clock.now() - parts.settings.rounds.settle
         done = await asyncio.to_thread(parts.rounds.run, as_of)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from agent.app.inputs import Recorded
+from agent.app.looks import Looks
 from agent.app.parts import Parts
-from agent.app.replay import Looks
 from agent.engine.round import Outcomes, Rounds
 from agent.model.declared import Declarations
 from agent.model.rule import Rule

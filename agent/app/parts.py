@@ -5,9 +5,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agent.app.asked import pulls
 from agent.app.clock import Clock
 from agent.app.journalling import Memory, lock, remember
 from agent.app.losses import losses
+from agent.app.pulls import Pulls
 from agent.app.wiring import catalogue, declared_by, decoder, thresholds
 from agent.config.settings import Settings
 from agent.engine.round import Outcomes, Rounds
@@ -42,6 +44,7 @@ class Parts:
     handle: int
     clock: Clock
     started: datetime
+    pulls: Pulls
     last_round: Outcomes | None = None
     troubles: dict[str, str] = field(default_factory=dict)  #: what fails now, by task
     busy: dict[str, float] = field(default_factory=dict)  #: when each task began that has not ended, monotonic seconds
@@ -87,7 +90,8 @@ def _assembled(
     except StoreProblem:
         memory.journal.close()
         raise
-    return Parts(settings, store, memory, receiver, rounds, declared, handle, clock, clock.now(), losses=gone)
+    asked = Pulls(pulls(settings, clock.now), store, clock.now)
+    return Parts(settings, store, memory, receiver, rounds, declared, handle, clock, clock.now(), asked, losses=gone)
 
 
 def _store(settings: Settings, clock: Clock) -> tuple[Store, str]:

@@ -7,6 +7,8 @@ from time import monotonic
 from agent import __version__
 from agent.app.follow import dropped, followed
 from agent.app.parts import Parts
+from agent.app.pulls import Pulling
+from agent.model.pull import Cost
 from agent.store.engine import StoreProblem
 from agent.store.notes import SourceRow
 from agent.store.store import Store
@@ -102,7 +104,7 @@ def status(parts: Parts) -> Status:
         started=parts.started,
         last_round=last.as_of if last else None,
         round_seconds=last.seconds if last else 0.0,
-        collectors=(otlp, *replayed),
+        collectors=(otlp, *map(_pulled, parts.pulls.each), *replayed),
         journal_bytes=parts.memory.journal.bytes_held,
         journal_records=parts.memory.journal.records_held,
         ready=not why_not,
@@ -113,6 +115,33 @@ def status(parts: Parts) -> Status:
         losses=parts.losses,
         unanswered=_unanswered(parts),
     )
+
+
+def _pulled(one: Pulling) -> CollectorStatus:
+    """A source that is asked: what it told, what it refused, what asking costs."""
+    told, cost = one.told, one.pull.cost
+    return CollectorStatus(
+        kind=told.kind,
+        name=told.name,
+        state="stale" if told.failed else "waiting" if told.last_success is None else "fresh",
+        last_fact=told.last_success,
+        facts=told.facts,
+        per_second=0.0,
+        refused=dict(told.failures),
+        dropped=dict(told.dropped),
+        note="; ".join(filter(None, (told.trouble, *told.refused, _cost(cost)))),
+        hint="",
+        every=told.every,
+    )
+
+
+def _cost(cost: Cost) -> str:
+    """What one look costs, on the average since the start."""
+    if not cost.looks:
+        return ""
+    requests, received = cost.requests / cost.looks, cost.received / cost.looks
+    cpu = 1000 * cost.cpu_seconds / cost.looks
+    return f"a look costs {requests:,.0f} requests, {received / 1024:,.0f} KiB, {cpu:,.0f} ms of CPU"
 
 
 def _recording(row: SourceRow, cut: Mapping[tuple[str, str], int], *, follows: bool) -> CollectorStatus:
@@ -138,13 +167,27 @@ def figures(parts: Parts) -> Figures:
     recorded = {(row.source, reason(verb)): count for row in rows for verb, count in row.counters.items()}
     return Figures(
         version=__version__,
-        received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded},
+        received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded, **_asked(parts)},
         refused={("otlp", why): count for why, count in (counters.refused + parts.strangers).items()},
-        dropped={**{("otlp", why): count for why, count in _dropped(parts).items()}, **_lost(parts), **dropped(parts)},
+        dropped={
+            **{("otlp", why): count for why, count in _dropped(parts).items()},
+            **_lost(parts),
+            **dropped(parts),
+            **{(told.source, why): count for told in parts.pulls.told for why, count in told.dropped.items()},
+        },
         commit_seconds=parts.memory.intake.counters.commit_seconds,
         round_seconds=parts.round_seconds,
-        sources={("otlp", "http"): parts.last_spans, **{_place(row): row.last_success for row in rows}},
+        sources={
+            ("otlp", "http"): parts.last_spans,
+            **{_place(row): row.last_success for row in rows},
+            **{(told.kind, told.name): told.last_success for told in parts.pulls.told},
+        },
     )
+
+
+def _asked(parts: Parts) -> dict[tuple[str, str], int]:
+    """Facts of sources that are asked, since the start."""
+    return {(told.source, ""): told.facts for told in parts.pulls.told}
 
 
 def _lost(parts: Parts) -> dict[tuple[str, str], int]:

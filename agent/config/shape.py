@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from types import UnionType
@@ -86,10 +87,10 @@ def _without(value: Any, paths: Iterable[Path]) -> Any:
     ):
         if not path:
             return {}
-        parent = value
+        parent: Any = value
         for step in path[:-1]:
             parent = parent[step] if not isinstance(parent, dict) else parent.get(step, {})
-        if isinstance(parent, list) or path[-1] in parent:  # what holds it may have gone before
+        with suppress(KeyError, IndexError):  # what holds it may have gone before
             del parent[path[-1]]
     return value
 

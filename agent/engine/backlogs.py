@@ -47,7 +47,7 @@ def _backlog(
         topic=topic,
         looks=looks,
         commit_gap=None if gap is None else timedelta(seconds=gap),
-        still=_still(estate, ref, told["committed"], told["lag"]),
+        still=_still(estate, ref, told["committed"], told["lag"], gap),
         partitions=whole(settings.get("partitions")),
         orphaned=None if orphaned is None else int(orphaned),
         protocol=about.get("protocol"),
@@ -74,12 +74,15 @@ def _rises(lag: s.Series) -> bool:
     return len(lag) > 1 and lag.values[-1] > lag.values[0]
 
 
-def _still(estate: Estate, ref: SubjectRef, committed: s.Series, lag: s.Series) -> timedelta | None:
+_LONG = 30 * 60.0  #: s; a group that pauses for longer may stand still for longer than a round reads
+
+
+def _still(estate: Estate, ref: SubjectRef, committed: s.Series, lag: s.Series, gap: float | None) -> timedelta | None:
     """For how long, at least, the commits of a group with a backlog have stood still."""
     if not committed.values or not lag.last:
         return None
     since = _flat(committed)
-    if since is not None and since == committed.times[0]:  # all that was read: how much longer costs a query
+    if since is not None and since == committed.times[0] and (gap or 0.0) > _LONG:  # how much longer costs a query
         since = _flat(estate.day_of(ref, "committed")) or since
     return None if since is None else timedelta(seconds=max(0.0, estate.as_of.timestamp() - since))
 

@@ -240,7 +240,19 @@ class KnownSubjects:
 
     def __init__(self, aliases: "KnownAliases") -> None:
         self._aliases = aliases
-        self._read: tuple[int, Mapping[int, SubjectRef]] = (0, {})  # replaced whole: several threads read it
+        # Both are replaced whole: several threads read them.
+        self._read: tuple[int, Mapping[int, SubjectRef]] = (0, {})
+        self._named: tuple[object, object, Mapping[int, SubjectRef], Mapping[SubjectRef, tuple[int, ...]]] = (
+            0,
+            0,
+            {},
+            {},
+        )
+
+    def numbers(self, connection: Connection, subject: SubjectRef) -> tuple[int, ...]:
+        """The numbers of a subject, one for each of its names."""
+        self.of(connection)
+        return self._named[3].get(subject, ())
 
     def of(self, connection: Connection) -> Mapping[int, SubjectRef]:
         """Every subject under the name that stands for it now."""
@@ -251,9 +263,15 @@ class KnownSubjects:
             before = {**before, **{int(row.id): subject_of(row.key) for row in rows}}
             self._read = (max(before), before)
         found, now = self._aliases.now(connection)
-        if not found:
-            return before
-        return {number: now.subject(subject) for number, subject in before.items()}
+        named = self._named
+        if named[0] is before and named[1] is now:
+            return named[2]
+        after = {number: now.subject(subject) for number, subject in before.items()} if found else before
+        numbers: dict[SubjectRef, tuple[int, ...]] = {}
+        for number, subject in after.items():
+            numbers[subject] = (*numbers.get(subject, ()), number)
+        self._named = (before, now, after, numbers)
+        return after
 
 
 def canonical(connection: Connection) -> Canonical:

@@ -292,7 +292,7 @@ class Store(Judgements):
     def series(self, subject: SubjectRef, name: str, start: datetime, end: datetime) -> Series:
         """One measure of one subject over [start, end], under whichever of its names it was told."""
         with self.database.read() as connection:
-            ids = [number for number, known in self._subjects.of(connection).items() if known == subject]
+            ids = self._subjects.numbers(connection, subject)
             found = measures.series(connection, [name], start, end, ids)
         one = NO_SERIES
         for _, other in sorted(found.items()):
@@ -313,7 +313,7 @@ class Store(Judgements):
     def last_values(self, subject: SubjectRef, prefix: str, start: datetime, end: datetime) -> dict[str, float]:
         """The newest value within [start, end] of each measure of a subject whose name begins with a prefix."""
         with self.database.read() as connection:
-            ids = [number for number, known in self._subjects.of(connection).items() if known == subject]
+            ids = self._subjects.numbers(connection, subject)
             return measures.last_values(connection, ids, prefix, start, end)
 
     def setting(self, component: Component, name: str, as_of: datetime) -> str | None:

@@ -21,13 +21,19 @@ class CollectorStatus:
     dropped: Mapping[str, int]
     note: str
     hint: str  #: the line to paste
+    every: float = 0.0  #: seconds between two looks, of a source that is asked
 
     def silent(self, started: datetime, now: datetime) -> timedelta | None:
         """For how long it has said nothing, where that is too long; a recording is never silent, it is over."""
         if self.state == "replayed":
             return None
         quiet = now - (self.last_fact or started)
-        return quiet if quiet >= STALE or self.state == "stale" else None
+        return quiet if quiet >= self.patience or self.state == "stale" else None
+
+    @property
+    def patience(self) -> timedelta:
+        """After how long without a fact it is silent: three looks of a source that is asked, and no less than STALE."""
+        return max(STALE, timedelta(seconds=3 * self.every))
 
     def pace(self, started: datetime, now: datetime) -> tuple[float, str]:
         """Facts a second and over which time: of the last seconds, or where none came in these, since the start."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.model.pull import NotSeenError
+
 CLIENT = "seamwatch"
 
 
@@ -43,7 +45,7 @@ class Why(StrEnum):
     BROKEN = "answer not understood"
 
 
-class TroubleError(Exception):
+class TroubleError(NotSeenError):
     """Something that was not answered: why, in a word that can be counted, and in a sentence."""
 
     def __init__(self, why: Why, says: str) -> None:

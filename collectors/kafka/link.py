@@ -3,8 +3,8 @@
 The one file that knows kafka-python's inner rooms (`kafka.net`, pinned below 3.1): its admin client cannot batch.
 """
 
+import logging
 import struct
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from collectors.kafka.access import Access, TroubleError, Why
 
 MOST_BYTES = 64 << 20  #: of one answer; 100,000 committed offsets are 2 MB
 RAISED = (errors.KafkaError, OSError, ValueError, RuntimeError)  #: what kafka-python raises, by its source
+logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it says of troubles is ours to say, once
 _HEAD = struct.Struct(">ihhi")
 _TEXT = struct.Struct(">h")
 
@@ -279,8 +280,3 @@ def _told(problem: Exception, where: str) -> TroubleError:
     if isinstance(problem, errors.KafkaProtocolError):
         return TroubleError(Why.BROKEN, f"{where}: {text}")
     return TroubleError(Why.UNREACHABLE, f"{where}: {text}")
-
-
-def now() -> float:
-    """Unix seconds."""
-    return time.time()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.app.replay import Looks
+from agent.app.looks import Looks
 from agent.model.facts import Run, Sample, Setting, Sighting
 from agent.model.seam import topic
 from agent.store.store import Store, open_store

@@ -46,6 +46,10 @@ class Fold:
             yield from self._groups.facts(look, name, group)
         yield from self._reads(look)
 
+    def retell(self) -> None:
+        """What was told last did not arrive: all is news again."""
+        self._news.clear()
+
     def _reads(self, look: Look) -> Iterator[Fact]:
         """Each group with each topic that it reads: by its commits, and by what is assigned to it."""
         listed = None if look.topics is None else set(look.topics.rows.names)

@@ -42,6 +42,11 @@ class News:
         self._seen[what] = at
         return True
 
+    def clear(self) -> None:
+        """Nothing was told."""
+        self._last.clear()
+        self._seen.clear()
+
     def sweep(self, now: datetime) -> None:
         """Drop, now and then, what was not told for long: its topic or group is gone."""
         if self._swept is not None and timedelta(0) <= now - self._swept < HELD:
