@@ -46,6 +46,7 @@ _TOPIC = _object(
     in_sync=_MAYBE_WHOLE,
     offline=_MAYBE_WHOLE,
     settings=_SETTINGS,
+    own=_list(_TEXT),
     partitions=_by_partition(_PARTITION),
 )
 _GROUP = _object(
@@ -91,6 +92,8 @@ _SOURCES: dict[str, dict[str, Any]] = {
         brokers=_MAYBE_WHOLE,
         transactions=_named(_TRANSACTION),
         refused=_named(_TEXT),
+        acls=_list(_TEXT),
+        client_metrics=_named(_SETTINGS),
     ),
     "connect": _object(("cluster",), cluster=_NAME, connectors=_named(_CONNECTOR)),
     "registry": _object(

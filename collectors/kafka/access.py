@@ -55,7 +55,7 @@ class TroubleError(NotSeenError):
 
 _NO_RIGHT = {29: "DESCRIBE Topic", 30: "DESCRIBE Group", 31: "DESCRIBE Cluster", 53: "DESCRIBE TransactionalId"}
 _MOVED = {3, 5, 6, 14, 15, 16, 72, 74, 75, 76, 100}  #: leader, coordinator or metadata are elsewhere or on their way
-_UNSUPPORTED = {35, 42, 87, 115}
+_UNSUPPORTED = {35, 42, 54, 87, 115}  #: 54: the cluster has no authorizer, so nothing is forbidden
 
 
 def trouble(code: int, what: str) -> TroubleError:

@@ -8,14 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from agent.model.kafka.look import UNSEEN, Committed, Look, Real, Segments, Topics, Whole, no_offsets, no_times
+from agent.model.kafka.look import (
+    UNSEEN,
+    Committed,
+    Group,
+    Look,
+    Real,
+    Segments,
+    TopicAbout,
+    Topics,
+    Whole,
+    no_offsets,
+    no_times,
+)
 from collectors.kafka.access import Access, TroubleError, Why
 from collectors.kafka.ages import Ages, Place
 from collectors.kafka.codec import EARLIEST, LATEST, READ_COMMITTED, Names
+from collectors.kafka.errands import Errands, Fresh
 from collectors.kafka.groups import Groups
 from collectors.kafka.layout import Layout, layout
 from collectors.kafka.link import Link
 from collectors.kafka.offsets import Answer, Offsets
+from collectors.kafka.settings import Settings
 
 STEADY, FIRST = 10, 40  #: requests of a look, a broker (the published bars)
 METADATA_SECONDS = 60.0
@@ -46,6 +60,7 @@ class Watch:
         self.ages = Ages()
         names = Names()
         self._groups, self._offsets = Groups(self.link, names), Offsets(self.link, names)
+        self._errands = Errands(Settings(self.link), self._offsets)
         self._layout: Layout | None = None
         self._columns = Columns.unseen(Segments.of([]))
         self._told_at = 0.0  #: when the metadata was read, Unix seconds
@@ -66,20 +81,29 @@ class Watch:
         self._groups.describe(found)
         refused: dict[Why, TroubleError] = {}
         columns = self._read(seen, refused)
+        fresh = self._errands.run(seen, found, at.timestamp(), first=not self._looks)
+        if fresh.first is not None:
+            columns.first = np.where(fresh.first > 0, fresh.first / 1000, np.nan)
         budget = (STEADY if self._looks else FIRST) * max(1, len(seen.brokers))
         left = (budget - (self.link.requests.total() - before)) // max(1, len(seen.brokers))
         committed = replace(committed, age=self._aged(seen, columns, committed, at, max(1, left)))
         self._looks += 1
-        topics = Topics(seen.rows, columns.start, columns.end, columns.stable, columns.first, seen.about)
+        about = {name: _about(name, one, fresh) for name, one in seen.about.items()}
+        groups = {name: _settled(name, group, fresh) for name, group in found.groups.items()}
+        topics = Topics(seen.rows, columns.start, columns.end, columns.stable, columns.first, about)
         return Look(
             cluster=self.access.cluster,
             at=at,
             cluster_id=seen.cluster_id,
             topics=topics,
-            groups=found.groups if found.answered else None,
+            groups=groups if found.answered else None,
             committed=committed if found.answered else None,
+            broker=fresh.broker,
             brokers=len(seen.brokers),
-            refused={"groups": _says(found.troubles), "offsets": _says(refused)},
+            transactions=fresh.transactions,
+            acls=fresh.acls,
+            client_metrics=fresh.client_metrics,
+            refused={"groups": _says(found.troubles), "offsets": _says(refused), **fresh.refused},
         )
 
     # -- the cluster
@@ -102,6 +126,7 @@ class Watch:
         if before is None or new.rows is not before.rows:
             self._columns = _carried(before, self._columns, new)
             self._ends.clear()
+            self._errands.soon("topic settings", "first records")
         elif before is not None and np.array_equal(before.leader, new.leader):
             new = replace(new, leader=before.leader)
         self._layout, self._told_at = new, now
@@ -183,6 +208,20 @@ class Watch:
         found = self.ages.search(offsets, arrived, probe, steps)
         for row, at in zip(asked.tolist(), where, strict=True):
             stamps[row] = found.get((at, int(wanted[row])), UNSEEN)
+
+
+def _about(name: str, about: TopicAbout, fresh: Fresh) -> TopicAbout:
+    """A topic with what the errands brought of it."""
+    settings = None if fresh.topics is None else fresh.topics.get(name)
+    producers = None if fresh.producers is None else fresh.producers.get(name)
+    if settings is None and producers is None:
+        return about
+    return replace(about, settings=settings, own=fresh.own.get(name, frozenset()), producers=producers)
+
+
+def _settled(name: str, group: Group, fresh: Fresh) -> Group:
+    settings = fresh.groups.get(name)
+    return group if settings is None else replace(group, settings=settings)
 
 
 def _below(stable: Whole, end: Whole) -> Whole:

@@ -36,6 +36,7 @@ def look(line: Section, cluster: str, at: datetime) -> Look:
     settings = None if broker is None else broker.pairs("settings")
     if broker is not None:
         broker.close()
+    acls, metrics = line.texts("acls"), line.mappings("client_metrics")
     read = {name: _group(section) for name, section in (groups or {}).items()}
     return Look(
         cluster=cluster,
@@ -47,6 +48,8 @@ def look(line: Section, cluster: str, at: datetime) -> Look:
         broker=settings,
         brokers=line.whole("brokers"),
         transactions=_transactions(line),
+        acls=None if acls is None else tuple(acls),
+        client_metrics=None if metrics is None else {name: told or {} for name, told in metrics.items()},
         refused={name: why or "" for name, why in (line.pairs("refused") or {}).items()},
     )
 
@@ -84,6 +87,7 @@ def _about(section: Section, producers: Mapping[int, tuple[Producer, ...]]) -> T
         in_sync=section.whole("in_sync"),
         offline=section.whole("offline"),
         settings=section.pairs("settings"),
+        own=frozenset(section.texts("own") or ()),
         producers=producers or None,
     )
     section.close()
@@ -193,6 +197,7 @@ def line(seen: Look) -> dict[str, Any]:
         told["groups"] = _groups_told(seen.groups, seen.committed)
     if seen.broker is not None:
         told["broker"] = {"settings": dict(seen.broker)}
+    told |= _known(acls=seen.acls and list(seen.acls), client_metrics=seen.client_metrics)
     if seen.transactions is not None:
         told["transactions"] = {one.name: _transaction_told(one) for one in seen.transactions}
     return told
@@ -226,6 +231,7 @@ def _topics_told(topics: Topics) -> dict[str, Any]:
             in_sync=about.in_sync,
             offline=about.offline,
             settings=None if about.settings is None else dict(about.settings),
+            own=sorted(about.own) or None,
             partitions=partitions,
         )
     return found

@@ -153,6 +153,11 @@ class Section:
                 found[clean(name)] = plain
         return found
 
+    def mappings(self, key: str) -> dict[str, dict[str, str | None] | None] | None:
+        """Settings by name."""
+        value = self.section(key)
+        return None if value is None else {name: value.pairs(name) for name in value._value}
+
     def numbers(self) -> dict[int, float | None]:
         """Its items as seconds by partition; None where one is wrong."""
         return {number: self._seconds("*", item) for number, item in self._partitions()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from agent.model import seam
 from agent.model.facts import Fact, Sample, Setting, Sighting
 from agent.model.kafka.groups import NAME, GroupFacts, assigned, attributes, clients
-from agent.model.kafka.look import Committed, Group, Look
+from agent.model.kafka.look import Committed, Group, Look, Transaction
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
 from agent.model.kafka.pairs import Pair, PairFacts, Summed, orphaned
@@ -29,6 +29,7 @@ class Fold:
         self._groups = GroupFacts(self._news)
         self._pairs = PairFacts(self.offsets, self._news)
         self._subjects: dict[tuple[str, str, str], SubjectRef] = {}
+        self._open: set[str] = set()  #: topics with an open transaction
         self._joined: tuple[object, object, Joined] | None = None
 
     def facts(self, look: Look) -> Iterator[Fact]:
@@ -42,9 +43,27 @@ class Fold:
                 if about.settings is not None:
                     self._pairs.remember(look.cluster, name, about.settings)
             yield from self._topics.facts(look, look.topics)
+        yield from self._transactions(look)
         for name, group in (look.groups or {}).items():
             yield from self._groups.facts(look, name, group)
         yield from self._reads(look)
+
+    def _transactions(self, look: Look) -> Iterator[Fact]:
+        """How long transactions are open on each topic, and whose the oldest is."""
+        if look.transactions is None:
+            return
+        oldest: dict[str, Transaction] = {}
+        for one in look.transactions:
+            for topic, _ in one.partitions:
+                before = oldest.get(topic)
+                if one.started and (before is None or before.started is None or one.started < before.started):
+                    oldest[topic] = one
+        for name in sorted({*oldest, *self._open}):
+            where, found = seam.topic(name, look.cluster), oldest.get(name)
+            age = 0.0 if found is None or found.started is None else (look.at - found.started).total_seconds()
+            yield from self._news.tell_trouble(subject_of(where), "transaction_seconds", look.at, round(max(0.0, age)))
+            yield Setting(where, "transaction", None if found is None else _whose(found), look.at, NAME)
+        self._open = set(oldest)
 
     def retell(self) -> None:
         """What was told last did not arrive: all is news again."""
@@ -105,6 +124,11 @@ class Fold:
         return progress(look.topics, committed, last[2], arrivals)
 
 
+def _whose(one: Transaction) -> str:
+    timeout = "" if one.timeout_seconds is None else f", timeout {one.timeout_seconds:g} s"
+    return f"{seam.clean(one.name)} ({one.state}, producer {one.producer}{timeout})"
+
+
 def _about_source(look: Look) -> Iterator[Fact]:
     source = seam.source(NAME, look.cluster)
     told = {"cluster_id": look.cluster_id, "brokers": None if look.brokers is None else str(look.brokers)}
@@ -114,5 +138,12 @@ def _about_source(look: Look) -> Iterator[Fact]:
             yield Setting(source, name, value, look.at, NAME)
     for name, value in masked(look.broker or {}).items():
         yield Setting(source, f"broker.{name}", value, look.at, NAME)
+    if look.acls is not None:
+        yield Setting(source, "acls", "\n".join(look.acls), look.at, NAME)
+    for name, about in (look.client_metrics or {}).items():
+        told_of = ", ".join(f"{key}={value}" for key, value in sorted(about.items()))
+        yield Setting(source, f"client_metrics.{name}", told_of, look.at, NAME)
+    if look.client_metrics is not None:
+        yield Setting(source, "client_metrics", str(len(look.client_metrics)), look.at, NAME)
     for name, why in look.refused.items():
         yield Setting(source, f"refused.{name}", why or None, look.at, NAME)

@@ -70,6 +70,7 @@ class TopicAbout:
     in_sync: int | None = None  #: replicas in sync of the partition that has the fewest
     offline: int | None = None  #: partitions without a leader
     settings: Mapping[str, str | None] | None = None
+    own: frozenset[str] = frozenset()  #: settings that were set on the topic itself, and are no default
     producers: Mapping[int, tuple[Producer, ...]] | None = None
 
 
@@ -143,6 +144,8 @@ class Look:
     broker: Mapping[str, str | None] | None = None  #: settings
     brokers: int | None = None
     transactions: tuple[Transaction, ...] | None = None
+    acls: tuple[str, ...] | None = None  #: a line each, sorted
+    client_metrics: Mapping[str, Mapping[str, str | None]] | None = None  #: subscriptions (KIP-714) by name
     refused: Mapping[str, str] = field(default_factory=dict)  #: what was not answered -> why
 
 

@@ -9,6 +9,7 @@ from agent.model.facts import Fact, Setting, Sighting
 from agent.model.kafka.look import UNSEEN, Look, Real, TopicAbout, Topics, Whole
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
+from agent.model.kafka.writers import Writers
 from agent.model.masking import masked
 from agent.model.seam import Component, subject_of
 
@@ -21,6 +22,7 @@ class TopicFacts:
 
     def __init__(self, offsets: EndOffsets, news: News) -> None:
         self._offsets, self._news = offsets, news
+        self._writers = Writers()
         self._stable: dict[tuple[str, str], tuple[Whole, Real]] = {}
 
     def facts(self, look: Look, topics: Topics) -> Iterator[Fact]:
@@ -33,9 +35,8 @@ class TopicFacts:
             topic = seam.topic(name, look.cluster)
             if self._news.due(topic, look.at):
                 yield Sighting(topic, look.at)
-            about = topics.about.get(name)
-            if about is not None:
-                yield from _about(look, topic, about)
+            about = topics.about.get(name, TopicAbout())
+            yield from _about(look, topic, about)
             mine = rows.rows(index)
             if mine.start == mine.stop:
                 continue
@@ -46,6 +47,14 @@ class TopicFacts:
                 yield from self._news.tell(subject_of(topic), "produced", look.at, float(sums[index]))
             yield from self._content(look, topic, topics, mine)
             yield from self._held(look, name, topic, topics, mine)
+            yield from self._written(look, topic, about, rows.number[mine], topics.end[mine])
+
+    def _written(self, look: Look, topic: Component, about: TopicAbout, number: Whole, end: Whole) -> Iterator[Fact]:
+        """Who writes, where the look asked for that."""
+        if about.producers is None:
+            return
+        for measure, value in self._writers.told(topic, look.at, about.producers, number, end).items():
+            yield from self._news.tell(subject_of(topic), measure, look.at, value)
 
     def _content(self, look: Look, topic: Component, topics: Topics, rows: slice) -> Iterator[Fact]:
         """How many offsets are kept (markers and compacted records count), and how old the first record is."""
@@ -75,9 +84,13 @@ class TopicFacts:
         yield from self._news.tell_trouble(subject_of(topic), "held_seconds", look.at, round(stands, 0))
 
 
+OWN_SOURCE = f"{NAME}, set on the topic"
+
+
 def _about(look: Look, topic: Component, about: TopicAbout) -> Iterator[Fact]:
     for key, value in masked(about.settings or {}).items():
-        yield Setting(topic, f"config.{key}" if key in OWN else key, value, look.at, NAME)
+        source = OWN_SOURCE if key in about.own else NAME
+        yield Setting(topic, f"config.{key}" if key in OWN else key, value, look.at, source)
     own = {"replication": about.replication, "in_sync": about.in_sync, "offline": about.offline, "id": about.identity}
     for key, told in own.items():
         if told is not None:

@@ -1,0 +1,117 @@
+"""What a look asks only now and then: each errand when it is due, one a look, so that no look is a burst."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from agent.model.kafka.look import Producer, Transaction, Whole
+from collectors.kafka.access import TroubleError, Why
+from collectors.kafka.groups import CLASSIC, Listing
+from collectors.kafka.layout import Layout
+from collectors.kafka.offsets import Offsets
+from collectors.kafka.settings import Found, Settings, Told
+
+#: Errands by name, and how often each is run, in seconds.
+PERIODS: Mapping[str, float] = {
+    "transactions": 60.0,
+    "topic settings": 300.0,
+    "producers": 300.0,
+    "first records": 300.0,
+    "broker settings": 600.0,
+    "group settings": 600.0,
+    "client metrics": 600.0,
+    "rights": 600.0,
+}
+AT_FIRST = ("topic settings", "broker settings", "first records")  #: the others follow one by one: stamps go first
+_BEGINNING = 1  #: ms: the first record stamped then or later is the first that is left
+
+
+@dataclass(slots=True)
+class Fresh:
+    """What the errands of one look brought; None: not asked, or not answered."""
+
+    topics: Mapping[str, Told] | None = None
+    own: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    producers: Mapping[str, Mapping[int, tuple[Producer, ...]]] | None = None
+    first: Whole | None = None  #: ms, stamp of the first record of each row; -1 for none
+    broker: Told | None = None
+    groups: Mapping[str, Told] = field(default_factory=dict)
+    client_metrics: Mapping[str, Told] | None = None
+    acls: tuple[str, ...] | None = None
+    transactions: tuple[Transaction, ...] | None = None
+    refused: dict[str, str] = field(default_factory=dict)  #: errand -> why; empty where it was answered
+
+
+class Errands:
+    """Runs the errands of one cluster."""
+
+    def __init__(self, settings: Settings, offsets: Offsets) -> None:
+        self._settings, self._offsets = settings, offsets
+        self._ran: dict[str, float] = {}
+
+    def soon(self, *names: str) -> None:
+        """Something changed: these are due."""
+        for name in names:
+            self._ran.pop(name, None)
+
+    def run(self, layout: Layout, groups: Listing, now: float, *, first: bool) -> Fresh:
+        """Run the errand that is due for the longest; at the first look those without which little can be judged."""
+        due = [name for name, period in PERIODS.items() if not 0 <= now - self._ran.get(name, -period) < period]
+        due = list(AT_FIRST) if first else sorted(due, key=lambda name: self._ran.get(name, 0.0))[:1]
+        fresh = Fresh()
+        for name in due:
+            self._ran[name] = now
+            fresh.refused[name] = _says(self._errand(name)(layout, groups, fresh))
+        return fresh
+
+    def _errand(self, name: str) -> Callable[[Layout, Listing, Fresh], Mapping[Why, TroubleError]]:
+        return {
+            "transactions": self._transactions,
+            "topic settings": self._topics,
+            "producers": self._producers,
+            "first records": self._first,
+            "broker settings": self._brokers,
+            "group settings": self._groups,
+            "client metrics": self._client_metrics,
+            "rights": self._rights,
+        }[name]
+
+    def _topics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        found = self._settings.topics(layout.brokers[0], layout.rows.names)
+        fresh.topics, fresh.own = found.value, found.own
+        return found.troubles
+
+    def _brokers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        return _kept(fresh, "broker", self._settings.brokers(layout.brokers))
+
+    def _groups(self, _layout: Layout, groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        modern = {
+            node: [name for protocol, names in protocols.items() if protocol != CLASSIC for name in names]
+            for node, protocols in groups.by_broker.items()
+        }
+        return _kept(fresh, "groups", self._settings.groups(modern))
+
+    def _client_metrics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        return _kept(fresh, "client_metrics", self._settings.client_metrics(layout.brokers[0]))
+
+    def _rights(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        return _kept(fresh, "acls", self._settings.acls(layout.brokers[0]))
+
+    def _producers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        return _kept(fresh, "producers", self._settings.producers(layout))
+
+    def _transactions(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        return _kept(fresh, "transactions", self._settings.transactions(layout.brokers))
+
+    def _first(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        answer = self._offsets.at(layout, dict.fromkeys(range(len(layout.rows.number)), _BEGINNING))
+        fresh.first = answer.time
+        return answer.troubles
+
+
+def _kept(fresh: Fresh, name: str, found: Found) -> Mapping[Why, TroubleError]:
+    setattr(fresh, name, found.value)
+    return found.troubles
+
+
+def _says(troubles: Mapping[Why, TroubleError]) -> str:
+    return "; ".join(str(problem) for problem in troubles.values())
