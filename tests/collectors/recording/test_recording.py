@@ -105,6 +105,7 @@ def test_kafka_tells_lag_age_progress_and_members() -> None:
         (ON, "age_seconds"): 12.5,
         (ON, "retention_left_seconds"): 604_788,
         ("topic:prod/orders", "kept"): 1200,
+        ("topic:prod/orders", "producers"): 1,
     }
     assert told(reading) == {
         ("source:kafka/prod", "cluster_id"): "lDmuA",
@@ -328,7 +329,9 @@ def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
     found = set()
     for fact in facts:
         kind = type(fact).__name__.lower()
-        name = re.sub(r"^(broker|refused|config)\..+", r"\1.#", re.sub(r"\d+", "#", getattr(fact, "name", "")))
+        name = re.sub(
+            r"^(broker|refused|config|client_metrics)\..+", r"\1.#", re.sub(r"\d+", "#", getattr(fact, "name", ""))
+        )
         found.add((kind, name))
     return found
 
@@ -336,7 +339,7 @@ def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
 def troubled() -> Iterator[bytes]:
     """Three looks at a group that has every trouble, so that every fact is told."""
     for minute in range(1, 4):
-        told = {"start": 5, "end": 100 * minute, "stable": 50, "first_at": AT}
+        told = {"start": 5, "end": 100 * minute, "stable": 50, "first_at": AT, "producers": []}
         ends = [told, told | {"end": 50}, told | {"end": 50}, told | {"end": 50}]
         topic = {
             "replication": 3,
@@ -359,8 +362,16 @@ def troubled() -> Iterator[bytes]:
         if minute == 2:
             group |= {"state": "CompletingRebalance"}
         at = f"2026-11-01T00:0{minute}:30Z"
+        transaction = {"state": "Ongoing", "started": AT, "timeout_seconds": 60, "partitions": [["orders", 0]]}
         yield line(
-            at=at, topics={"orders": topic}, groups={"billing": group}, brokers=3, refused={"topics": "no right"}
+            at=at,
+            topics={"orders": topic},
+            groups={"billing": group},
+            brokers=3,
+            transactions={"pay": transaction},
+            acls=["Allow User:a Read Topic:orders from *"],
+            client_metrics={"all": {"interval.ms": "60000"}},
+            refused={"topics": "no right"},
         )
 
 
