@@ -1,19 +1,36 @@
 """Which sources are asked: made from the configuration."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from agent.config.estates import Cluster, Sasl
 from agent.config.settings import Settings
 from agent.model.kafka.facts import Fold
 from agent.model.kafka.look import Look
 from agent.model.pull import Cost, Pull, Seen
+from agent.store.engine import StoreError, StoreProblem
+from agent.store.stamps import Marks
 from collectors.kafka.access import Access
 from collectors.kafka.oauth import from_endpoint
 from collectors.kafka.watch import Watch
 from collectors.recording import kafka as recorded
+
+log = logging.getLogger(__name__)
+
+KEEP_SECONDS = 60.0  #: between two times that what was learnt of stamps is written
+
+
+class Memory(Protocol):
+    """Where what was learnt of stamps is kept over a restart."""
+
+    def stamps(self, cluster: str) -> list[Marks]:
+        """What is kept of a cluster."""
+
+    def save_stamps(self, cluster: str, marks: Iterable[Marks], now: datetime) -> None:
+        """Keep more."""
 
 
 class KafkaPull:
@@ -21,22 +38,47 @@ class KafkaPull:
 
     kind = "kafka"
 
-    def __init__(self, name: str, cluster: Cluster, base: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, cluster: Cluster, base: Path, clock: Callable[[], datetime], memory: "Memory | None" = None
+    ) -> None:
         self.name, self.every = name, cluster.every
         self.watch = Watch(access(name, cluster, base), clock=clock)
         self.cost = Cost()
         self._fold = Fold()
         self._last: Look | None = None
+        self._memory, self._saved = memory, 0.0
 
     def look(self) -> Seen:
         """Look once. Raise NotSeenError."""
+        self._recall()
         try:
             self._last = look = self.watch.look()
         finally:
             link = self.watch.link
             self.cost.requests, self.cost.sent, self.cost.received = link.requests.total(), link.sent, link.received
+        self._keep(look.at)
         refused = tuple(f"{what}: {why}" for what, why in look.refused.items() if why)
         return Seen(look.at, tuple(self._fold.facts(look)), refused)
+
+    def _recall(self) -> None:
+        """What was known of stamps before the start."""
+        if self._memory is not None and not self._saved:
+            for topic, partition, marks in self._memory.stamps(self.name):
+                self.watch.ages.remember(topic, partition, marks)
+            self._saved = 1.0
+
+    def _keep(self, at: datetime) -> None:
+        """Keep what was learnt of stamps; where the store does not take it now, it is given the next time."""
+        if self._memory is None or at.timestamp() - self._saved < KEEP_SECONDS:
+            return
+        news = self.watch.ages.news()
+        try:
+            if news:
+                self._memory.save_stamps(self.name, news, at)
+            self.watch.ages.told()
+            self._saved = at.timestamp()
+        except (StoreError, StoreProblem, OSError) as problem:
+            log.debug("stamps not kept", extra={"fields": {"cluster": self.name, "why": str(problem)}})
 
     def line(self) -> dict[str, Any] | None:
         """The last look as a line of a recording."""
@@ -87,8 +129,8 @@ def _token(sasl: Sasl, base: Path) -> Callable[[], str] | None:
     return from_endpoint(sasl.token_url, sasl.client_id, sasl.client_secret.reveal(), sasl.scope)
 
 
-def pulls(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Pull]:
+def pulls(settings: Settings, clock: Callable[[], datetime], memory: Memory | None = None) -> Iterator[Pull]:
     """Every source that the configuration names."""
     for name, cluster in settings.clusters.items():
         if cluster.bootstrap:
-            yield KafkaPull(name, cluster, settings.base, clock)
+            yield KafkaPull(name, cluster, settings.base, clock, memory)

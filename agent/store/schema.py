@@ -236,6 +236,17 @@ sources = Table(
     Column("counters", Text, nullable=False, server_default="{}"),
 )
 
+stamps = Table(
+    "stamps",
+    metadata,
+    Column("place", String(32), primary_key=True),  # of the cluster
+    Column("topic", String(256), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("marks", Text, nullable=False),
+    Column("seen", BigInteger, nullable=False),  # Unix seconds
+    Index("stamps_seen", "seen"),
+)
+
 leases = Table(
     "leases",
     metadata,

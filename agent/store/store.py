@@ -17,7 +17,7 @@ from agent.model.flush import Delivered, Flush, Key
 from agent.model.histogram import Histogram
 from agent.model.seam import Component, SubjectRef
 from agent.model.subjects import NO_SERIES, Series
-from agent.store import evidence, flush, measures, names, rollup, schema, settings, windows
+from agent.store import evidence, flush, measures, names, rollup, schema, settings, stamps, windows
 from agent.store.engine import DamagedError, Database, GoneError
 from agent.store.judgements import Judgements
 from agent.store.notes import SourceRow
@@ -194,6 +194,16 @@ class Store(Judgements):
                 first, last = known.get(seam, (one.at, one.at))
                 known[seam] = (min(first, one.at), max(last, one.at))
         return fresh, known
+
+    def save_stamps(self, cluster: str, marks: Iterable[stamps.Marks], now: datetime) -> None:
+        """Keep when records of some partitions of a Kafka cluster were stamped."""
+        with self.database.write() as connection:
+            stamps.save(self.database, connection, cluster, marks, now)
+
+    def stamps(self, cluster: str) -> list[stamps.Marks]:
+        """When records of a Kafka cluster were stamped, as far as that is kept."""
+        with self.database.read() as connection:
+            return list(stamps.load(connection, cluster))
 
     def roll_up(self, now: datetime) -> bool:
         """One interval of one tier; True while there is more. It closes when every live writer has passed it."""

@@ -15,6 +15,7 @@ MOST_PARTITIONS = 50_000
 
 Place = tuple[str, int]  #: topic and partition
 Arrived = Sequence[tuple[int, int]]  #: when (Unix ms) a partition's end was seen, and where; ascending, never empty
+Remembered = tuple[str, int, list[tuple[int, int, int]]]  #: topic, partition, (offset, stamp, asked) of each mark
 Probe = Callable[[Mapping[Place, int]], Mapping[Place, tuple[int, int]]]
 
 
@@ -100,6 +101,7 @@ class Ages:
 
     def __init__(self) -> None:
         self._marks: dict[Place, _Marks] = {}
+        self._changed: set[Place] = set()  #: since they were told last
         self.probes = 0  #: times asked
         self.unsure = 0  #: of the last search: offsets whose stamp is known more coarsely than TOLERANCE
 
@@ -155,6 +157,7 @@ class Ages:
                 continue
             if offset >= 0:
                 self._marks.setdefault(place, _Marks()).add(offset, stamp, asked)
+                self._changed.add(place)
             for target in targets[place]:
                 _narrow(target, asked, offset, stamp)
 
@@ -168,12 +171,20 @@ class Ages:
 
     def cut(self, place: Place) -> None:
         """A partition was cut or made anew: what was known of it is void."""
-        self._marks.pop(place, None)
+        if self._marks.pop(place, None) is not None:
+            self._changed.add(place)
 
-    def remembered(self) -> Iterator[tuple[str, int, list[tuple[int, int, int]]]]:
-        """Everything known, to be kept over a restart: topic, partition, and (offset, stamp, asked) of each mark."""
-        for (topic, partition), marks in self._marks.items():
-            yield topic, partition, list(zip(marks.offsets, marks.stamps, marks.asked, strict=True))
+    def news(self) -> list[Remembered]:
+        """What changed since `told`, to be kept over a restart; without marks where nothing holds any more."""
+        found = []
+        for topic, partition in sorted(self._changed):
+            marks = self._marks.get((topic, partition), _Marks())
+            found.append((topic, partition, list(zip(marks.offsets, marks.stamps, marks.asked, strict=True))))
+        return found
+
+    def told(self) -> None:
+        """What changed up to now is kept."""
+        self._changed.clear()
 
     def remember(self, topic: str, partition: int, marks: Iterable[tuple[int, int, int]]) -> None:
         """Take back what was kept."""

@@ -123,6 +123,9 @@ class Watch:
 
     def _renew(self, metadata: Any, now: float) -> Layout:
         before, new = self._layout, layout(metadata, self._layout)
+        for topic in _gone(before, new):
+            for partition in range(topic[1]):
+                self.ages.cut((topic[0], partition))
         if before is None or new.rows is not before.rows:
             self._columns = _carried(before, self._columns, new)
             self._ends.clear()
@@ -147,6 +150,7 @@ class Watch:
                 self._told_at = 0.0
             for why, problem in answer.troubles.items():
                 refused.setdefault(why, problem)
+        self._cut(seen, columns.end, ends.offset)
         self._columns = columns = Columns(
             start=other.offset if turn == 0 else columns.start,
             end=ends.offset,
@@ -154,6 +158,16 @@ class Watch:
             first=columns.first,
         )
         return columns
+
+    def _cut(self, seen: Layout, before: Whole, now: Whole) -> None:
+        """Partitions whose end went back were cut: nothing that was known of them holds."""
+        if len(before) != len(now):
+            return
+        for row in np.flatnonzero((now < before) & (now != UNSEEN)).tolist():
+            topic = int(np.searchsorted(seen.rows.first, row, side="right")) - 1
+            self.ages.cut((seen.rows.names[topic], int(seen.rows.number[row])))
+            self._ends.clear()
+            self._stamps = None
 
     # -- ages
 
@@ -208,6 +222,18 @@ class Watch:
         found = self.ages.search(offsets, arrived, probe, steps)
         for row, at in zip(asked.tolist(), where, strict=True):
             stamps[row] = found.get((at, int(wanted[row])), UNSEEN)
+
+
+def _gone(before: Layout | None, new: Layout) -> list[tuple[str, int]]:
+    """Topics that are no longer there, or were made anew, with how many partitions they had."""
+    if before is None:
+        return []
+    gone = []
+    for topic, place in before.index.items():
+        rows = before.rows.rows(place)
+        if topic not in new.about or new.about[topic].identity != before.about[topic].identity:
+            gone.append((topic, rows.stop - rows.start))
+    return gone
 
 
 def _about(name: str, about: TopicAbout, fresh: Fresh) -> TopicAbout:
