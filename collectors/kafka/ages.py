@@ -46,6 +46,7 @@ class _Marks:
 
 GOOD = 4  #: how much smaller what is left must get by asking once evenly and once across
 NEARS = 8
+FAR = 4  #: times as many records as one question close by has passed
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ class Way:
     low: int = -1  #: the low end that was asked close by
     nears: int = NEARS
     rose: bool = False  #: the low end moved last
+    near: bool = False  #: the last question was close by the low end
+    dense: bool = False  #: and its answer was close by too: the batch goes on
 
 
 @dataclass(slots=True)
@@ -71,6 +74,8 @@ class Target:
     high_offset: int
     stamp: int | None = None  #: of the first known record from `offset` on
     hint: int = 0  #: ms: it had not arrived then
+    limit: int = 1 << 62  #: ms: it had arrived then, whatever stamps say
+    sparse: bool = False  #: of a compacted topic: any offset may have no record
     way: Way = field(default_factory=Way)
 
     @property
@@ -79,18 +84,34 @@ class Target:
         return self.high if self.stamp is None else max(self.high, self.stamp)
 
     @property
+    def solid(self) -> bool:
+        """There is a record between it and the next that is known: a marker of a transaction takes one offset."""
+        return not self.sparse and self.high_offset - self.offset > 1
+
+    @property
+    def exact(self) -> bool:
+        """The record at the offset itself is known."""
+        return self.stamp is not None and self.high_offset == self.offset
+
+    @property
     def open(self) -> bool:
         """It is worth asking more."""
-        if self.stamp is not None and self.high_offset == self.offset:
+        width = self.high - self.low
+        if self.exact or width <= 1 or self.low >= self.limit:  # beyond the limit stamps tell nothing
             return False
-        return self.high - self.low > 1 and self.latest - self.low > TOLERANCE
+        return width > TOLERANCE or (self.latest - self.low > TOLERANCE and not self.solid)
 
     @property
     def found(self) -> int:
         """The best that is known, ms."""
-        if self.stamp is not None and (self.high_offset == self.offset or self.high - self.low <= 1):
+        return min(self.limit, self._found)
+
+    @property
+    def _found(self) -> int:
+        width = self.high - self.low
+        if self.stamp is not None and (self.exact or (width <= 1 and not self.solid)):
             return self.stamp
-        if self.latest - self.low <= TOLERANCE or self.high_offset <= self.low_offset:
+        if width <= TOLERANCE or self.high_offset <= self.low_offset:
             return self.low
         share = (self.offset - self.low_offset) / (self.high_offset - self.low_offset)
         return self.low + int((self.latest - self.low) * min(1.0, max(0.0, share)))
@@ -102,6 +123,7 @@ class Ages:
     def __init__(self) -> None:
         self._marks: dict[Place, _Marks] = {}
         self._changed: set[Place] = set()  #: since they were told last
+        self.compacted: frozenset[str] = frozenset()  #: topics of which any offset may have no record
         self.probes = 0  #: times asked
         self.unsure = 0  #: of the last search: offsets whose stamp is known more coarsely than TOLERANCE
 
@@ -130,7 +152,9 @@ class Ages:
         """Where to search: nothing honest is stamped after it arrived, and little long before."""
         after = min(bisect_right(arrived, offset, key=lambda one: one[1]), len(arrived) - 1)
         high, end = arrived[after]
-        target = Target(place, offset, 0, high, 0, max(end, offset + 1), hint=arrived[after - 1][0] if after else 0)
+        hint = arrived[after - 1][0] if after else 0
+        target = Target(place, offset, 0, high, 0, max(end, offset + 1), hint=hint, limit=high)
+        target.sparse = place[0] in self.compacted
         marks = self._marks.get(place)
         if marks is None:
             return target
@@ -221,9 +245,10 @@ def _where(target: Target) -> int:
         way.next = "even"
         return _across(target)
     way.next = "half"
-    if way.low != low and way.nears > 0:
-        way.low, way.nears = low, way.nears - 1
+    if way.low != low and way.nears > 0 and (not way.near or way.dense):
+        way.low, way.nears, way.near = low, way.nears - 1, True
         return min(high - 1, low + TOLERANCE)
+    way.near = False
     return (low + high) // 2
 
 
@@ -245,6 +270,9 @@ def _narrow(target: Target, asked: int, offset: int, stamp: int) -> None:
     target.way.rose = 0 <= offset < target.offset
     if target.way.rose:
         if stamp > target.low:
+            target.way.dense = stamp - asked <= TOLERANCE
+            if target.way.near and target.way.dense and target.offset - offset > FAR * (offset - target.low_offset):
+                target.way.nears = 0  # no batch: records come all the time, and it is far from here
             target.low, target.low_offset = stamp, offset
             target.high = max(target.high, stamp)
         return

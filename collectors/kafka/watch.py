@@ -82,6 +82,9 @@ class Watch:
         refused: dict[Why, TroubleError] = {}
         columns = self._read(seen, refused)
         fresh = self._errands.run(seen, found, at.timestamp(), first=not self._looks)
+        if fresh.topics is not None:
+            policies = {name: told.get("cleanup.policy") or "" for name, told in fresh.topics.items()}
+            self.ages.compacted = frozenset(name for name, policy in policies.items() if "compact" in policy)
         if fresh.first is not None:
             columns.first = np.where(fresh.first > 0, fresh.first / 1000, np.nan)
         budget = (STEADY if self._looks else FIRST) * max(1, len(seen.brokers))
