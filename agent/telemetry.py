@@ -20,7 +20,7 @@ from agent.model.finding import Signal
 from agent.model.flush import Key
 from agent.model.histogram import EMPTY, Histogram, upper_ms
 from agent.model.seam import Component, SeamKey, SubjectRef
-from agent.model.subjects import Series
+from agent.model.series import Series
 from agent.model.verdict import Outcome
 from agent.store.engine import StoreProblem
 from agent.store.revisions import newest

@@ -10,12 +10,13 @@ from agent.engine.held import held
 from agent.engine.measured import OF_PAIR, OF_TOPIC, ORPHANED, SPARSE
 from agent.model import subjects as s
 from agent.model.seam import Component, SubjectRef, group_on_topic, source, subject_of
+from agent.model.series import NO_SERIES, Series
 
 
 def backlogs(estate: Estate) -> Iterable[s.Backlog]:
     """Each group on each topic that a broker told the lag of."""
     firsts = {group_on_topic(seen.key.source, seen.key.target): seen.first for seen in estate.seams["consumes"]}
-    by_subject: dict[SubjectRef, dict[str, s.Series]] = defaultdict(dict)
+    by_subject: dict[SubjectRef, dict[str, Series]] = defaultdict(dict)
     for (subject, name), one in estate.series.items():
         by_subject[subject][name] = one
     gaps = estate.commit_gaps
@@ -28,8 +29,8 @@ def backlogs(estate: Estate) -> Iterable[s.Backlog]:
 def _backlog(
     estate: Estate,
     ref: SubjectRef,
-    series: Mapping[str, s.Series],
-    of_topic: Mapping[str, s.Series],
+    series: Mapping[str, Series],
+    of_topic: Mapping[str, Series],
     gap: float | None,
     first: datetime | None,
 ) -> s.Backlog:
@@ -37,11 +38,11 @@ def _backlog(
     settings, about = estate.settings.get(topic, {}), estate.settings.get(group, {})
     broker = estate.settings.get(source("kafka", group.name.partition("/")[0]), {})
     looks = estate.looks_at(ref.name)
-    told: dict[str, Any] = {field: held(series.get(name, s.NO_SERIES), looks) for field, name in OF_PAIR.items()}
-    told |= {field: series.get(name, s.NO_SERIES) for field, name in SPARSE.items()}
-    told |= {field: held(of_topic.get(name, s.NO_SERIES), looks) for field, name in OF_TOPIC.items()}
+    told: dict[str, Any] = {field: held(series.get(name, NO_SERIES), looks) for field, name in OF_PAIR.items()}
+    told |= {field: series.get(name, NO_SERIES) for field, name in SPARSE.items()}
+    told |= {field: held(of_topic.get(name, NO_SERIES), looks) for field, name in OF_TOPIC.items()}
     changed = estate.state_since.get(group)
-    orphaned = held(series.get(ORPHANED, s.NO_SERIES), looks).last
+    orphaned = held(series.get(ORPHANED, NO_SERIES), looks).last
     return s.Backlog(
         group=group,
         topic=topic,
@@ -69,7 +70,7 @@ def _span(text: str | None, seconds: float) -> timedelta | None:
     return None if number is None or number * seconds > 1e10 else timedelta(seconds=number * seconds)
 
 
-def _rises(lag: s.Series) -> bool:
+def _rises(lag: Series) -> bool:
     """Partitions are told only of a backlog that may be failing: reading them costs a query each."""
     return len(lag) > 1 and lag.values[-1] > lag.values[0]
 
@@ -77,7 +78,7 @@ def _rises(lag: s.Series) -> bool:
 _LONG = 30 * 60.0  #: s; a group that pauses for longer may stand still for longer than a round reads
 
 
-def _still(estate: Estate, ref: SubjectRef, committed: s.Series, lag: s.Series, gap: float | None) -> timedelta | None:
+def _still(estate: Estate, ref: SubjectRef, committed: Series, lag: Series, gap: float | None) -> timedelta | None:
     """For how long, at least, the commits of a group with a backlog have stood still."""
     if not committed.values or not lag.last:
         return None
@@ -87,7 +88,7 @@ def _still(estate: Estate, ref: SubjectRef, committed: s.Series, lag: s.Series, 
     return None if since is None else timedelta(seconds=max(0.0, estate.as_of.timestamp() - since))
 
 
-def _flat(series: s.Series) -> float | None:
+def _flat(series: Series) -> float | None:
     """Since when a series has its last value; None for one that only just got it."""
     since = None
     for at, value in zip(reversed(series.times), reversed(series.values), strict=True):

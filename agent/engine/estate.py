@@ -8,11 +8,11 @@ from functools import cached_property
 
 from agent.engine.held import held
 from agent.engine.measured import BACKLOG_SERIES, LOOKS
-from agent.model import subjects as s
 from agent.model.declared import Declarations
 from agent.model.facts import Column, Exemplar, ExemplarKind, Run
 from agent.model.flush import Key
 from agent.model.seam import Component, SeamKey, SubjectRef, source, subject_of
+from agent.model.series import NO_SERIES, Series
 from agent.store.store import SeamRow, SourceRow, Store
 
 Values = tuple[int, ...]
@@ -121,7 +121,7 @@ class Estate:
         return self._store.settings_as_of(self.as_of)
 
     @cached_property
-    def series(self) -> Mapping[tuple[SubjectRef, str], s.Series]:
+    def series(self) -> Mapping[tuple[SubjectRef, str], Series]:
         """The backlog's measures over the longest lookback of its rules."""
         return self._store.series_of(BACKLOG_SERIES, self.as_of - BACKLOG_SPAN, self.as_of)
 
@@ -136,17 +136,17 @@ class Estate:
         """When the state of each group changed last."""
         return self._store.settings_since("state", self.as_of)
 
-    def day_of(self, subject: SubjectRef, name: str) -> s.Series:
+    def day_of(self, subject: SubjectRef, name: str) -> Series:
         """One measure of one subject over 25 hours."""
         return self._store.series(subject, name, self.as_of - timedelta(hours=25), self.as_of)
 
-    def looks_at(self, name: str) -> s.Series:
+    def looks_at(self, name: str) -> Series:
         """When the cluster that a component is in was looked at; `name` is the component's own."""
         cluster = source("kafka", name.partition("/")[0])
-        return self.series.get((subject_of(cluster), LOOKS), s.NO_SERIES)
+        return self.series.get((subject_of(cluster), LOOKS), NO_SERIES)
 
     @cached_property
-    def produced(self) -> Mapping[Component, s.Series]:
+    def produced(self) -> Mapping[Component, Series]:
         """What was written to each topic, as its broker counts."""
         return {
             Component("topic", subject.name): held(one, self.looks_at(subject.name))

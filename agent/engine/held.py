@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from datetime import timedelta
 
 from agent.model.kafka.news import HELD
-from agent.model.subjects import Series
+from agent.model.series import Series
 
 #: How long a value stands at most: what changed is told at once, what did not after HELD, and a look may be missed.
 MOST = (HELD + timedelta(minutes=1)).total_seconds()

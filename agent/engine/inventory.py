@@ -10,6 +10,7 @@ from agent.engine.estate import text as told
 from agent.model import subjects as s
 from agent.model.facts import Column
 from agent.model.seam import ESTATE, Component, SeamKey, server_of, source, team
+from agent.model.series import NO_SERIES
 
 _CONNECTOR_OWN = ("type", "state", "topics_seen", "tasks", "tasks_failed")
 
@@ -130,7 +131,7 @@ def topics(estate: Estate) -> Iterable[s.Topic]:
             settings=dict(settings),
             producers=tuple(sorted(ends.writers)) if ends else (),
             groups=tuple(sorted(ends.readers)) if ends else (),
-            produced=estate.produced.get(topic, s.NO_SERIES),
+            produced=estate.produced.get(topic, NO_SERIES),
             **estate.context(topic, first=min(seen, default=None)),  # type: ignore[arg-type]  # Context's own fields
         )
 

@@ -20,7 +20,8 @@ import numpy as np
 from agent.model.histogram import Histogram, bucket_of
 from agent.model.rule import Rule
 from agent.model.seam import Component, SeamKey
-from agent.model.subjects import Series, Subject
+from agent.model.series import Series
+from agent.model.subjects import Subject
 from agent.model.verdict import Evidence, Outcome, Reason, Severity, Verdict
 
 AS_OF = datetime(2026, 6, 1, 12, tzinfo=UTC)  #: a Monday; nothing hangs on it

@@ -3,7 +3,6 @@
 Later witnesses add optional fields here; they never change what a field means.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,35 +23,8 @@ from agent.model.seam import (
     workflow,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One measure over time: Unix seconds, ascending, and values of the same length."""
-
-    times: tuple[float, ...] = ()
-    values: tuple[float, ...] = ()
-
-    def since(self, start: float, end: float = float("inf")) -> "Series":
-        """The part within [start, end], both in Unix seconds."""
-        low, high = bisect_left(self.times, start), bisect_right(self.times, end)
-        return Series(self.times[low:high], self.values[low:high])
-
-    def at_or_before(self, instant: float) -> float | None:
-        """The last value not later than an instant, or None."""
-        index = bisect_right(self.times, instant)
-        return self.values[index - 1] if index else None
-
-    @property
-    def last(self) -> float | None:
-        """The newest value, or None."""
-        return self.values[-1] if self.values else None
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-
-NO_SERIES = Series()
 ZERO = timedelta(0)
+from agent.model.series import NO_SERIES, Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

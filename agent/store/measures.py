@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from agent.model.facts import Merge, Sample
 from agent.model.seam import SubjectRef
-from agent.model.subjects import Series
+from agent.model.series import Series
 from agent.store import chunks, schema
 from agent.store.engine import Database
 from agent.store.names import parts, subject_ids

@@ -16,7 +16,7 @@ from agent.model.facts import Exemplar, Run, Sample, Setting, Sighting, Tier, Wi
 from agent.model.flush import Delivered, Flush, Key
 from agent.model.histogram import Histogram
 from agent.model.seam import Component, SubjectRef
-from agent.model.subjects import NO_SERIES, Series
+from agent.model.series import NO_SERIES, Series
 from agent.store import evidence, flush, measures, names, rollup, schema, settings, stamps, windows
 from agent.store.engine import DamagedError, Database, GoneError
 from agent.store.judgements import Judgements

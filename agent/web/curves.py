@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from agent.model.facts import Column, Window
 from agent.model.histogram import Histogram
+from agent.model.series import Series
 from agent.model.steps import rate
-from agent.model.subjects import Series
 from agent.web.draw.chart import WIDTH, Curve, Moment, Strip, chart, spark
 from agent.web.overview import FindingView, Overview
 from agent.web.views import FindingPage, SeamPage, Views

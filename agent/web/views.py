@@ -11,7 +11,7 @@ from agent.model.finding import SHOWN, Finding, Signal
 from agent.model.histogram import EMPTY, Histogram
 from agent.model.rule import Rule
 from agent.model.seam import SubjectRef, group_on_topic
-from agent.model.subjects import Series
+from agent.model.series import Series
 from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.store import Store

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from agent.model.counting import noun
 from agent.model.facts import Column
+from agent.model.series import Series
 from agent.model.steps import rate
-from agent.model.subjects import Series
 from agent.web.views import SeamPage
 from agent.web.words import count, milliseconds, share, span
 

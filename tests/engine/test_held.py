@@ -1,7 +1,7 @@
 """What is not written again because it did not change is there all the same when a rule reads it."""
 
 from agent.engine.held import MOST, held
-from agent.model.subjects import NO_SERIES, Series
+from agent.model.series import NO_SERIES, Series
 
 LOOKS = Series(tuple(float(at) for at in range(0, 1200, 30)), (1.0,) * 40)
 

@@ -10,7 +10,8 @@ from agent.engine import catalogue
 from agent.engine.stories import AS_OF
 from agent.model.rule import Rule
 from agent.model.seam import Component, SeamKey, group, service, table, topic
-from agent.model.subjects import Backlog, Deliveries, Seam, Series, Subject, Table, TableUser
+from agent.model.series import Series
+from agent.model.subjects import Backlog, Deliveries, Seam, Subject, Table, TableUser
 from agent.model.verdict import Outcome
 
 COUNT = st.integers(0, 2_000)

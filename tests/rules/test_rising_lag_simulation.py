@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pytest
 
 from agent.model.seam import group, topic
-from agent.model.subjects import Backlog, Series
+from agent.model.series import Series
+from agent.model.subjects import Backlog
 from agent.model.verdict import Outcome
 from rules.backlog.rising_lag.rule import Config, rising_lag
 

@@ -12,8 +12,9 @@ from agent.engine import catalogue, stories
 from agent.engine.stories import AS_OF
 from agent.model.rule import Rule
 from agent.model.seam import Component, group, service, table, topic
+from agent.model.series import Series
 from agent.model.steps import code, few, own, rate
-from agent.model.subjects import Backlog, Deliveries, Operation, Series, Table, TableUser
+from agent.model.subjects import Backlog, Deliveries, Operation, Table, TableUser
 from agent.model.verdict import Outcome, Verdict
 from agent.web.told import told
 

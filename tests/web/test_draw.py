@@ -11,7 +11,7 @@ from agent.engine.catalogue import discover
 from agent.model.facts import Column, Tier, Window
 from agent.model.finding import Finding, Signal
 from agent.model.seam import Component, SeamKey
-from agent.model.subjects import Series
+from agent.model.series import Series
 from agent.model.verdict import Evidence, Severity
 from agent.store.store import SeamRow
 from agent.web.atlas import estate_map

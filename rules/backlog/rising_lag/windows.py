@@ -6,7 +6,8 @@ from datetime import timedelta
 from itertools import pairwise
 
 from agent.measure.statistics import mann_kendall, theil_sen
-from agent.model.subjects import Backlog, Series
+from agent.model.series import Series
+from agent.model.subjects import Backlog
 
 
 @dataclass(frozen=True, slots=True)
