@@ -9,7 +9,7 @@ from functools import cached_property
 from agent.engine.held import held
 from agent.engine.measured import BACKLOG_SERIES, LOOKS
 from agent.model.declared import Declarations
-from agent.model.facts import Column, Exemplar, ExemplarKind, Run
+from agent.model.facts import Column, Exemplar, ExemplarKind, Run, Setting
 from agent.model.flush import Key
 from agent.model.seam import Component, SeamKey, SubjectRef, source, subject_of
 from agent.model.series import NO_SERIES, Series
@@ -180,6 +180,14 @@ class Estate:
     def runs(self, job: Component) -> tuple[Run, ...]:
         """The runs of a job in 35 days, oldest first."""
         return tuple(self._store.runs_of(job, self.as_of - RUNS_SPAN))
+
+    def history(self, component: Component, since: datetime) -> list[Setting]:
+        """What changed on a component from an instant on, oldest first."""
+        return [one for one in self._store.setting_history(component, since) if one.at <= self.as_of]
+
+    def setting_before(self, component: Component, name: str, at: datetime) -> str | None:
+        """One setting as it was just before an instant; None where it was not seen by then."""
+        return self._store.setting(component, name, at - timedelta(microseconds=1))
 
     @cached_property
     def sources(self) -> list[SourceRow]:

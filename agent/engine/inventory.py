@@ -1,12 +1,14 @@
 """Subjects of the inventory: routes, jobs, connectors, contracts, topics, teams, sources, the estate itself."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
 from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
+from agent.engine.naming import Naming, place
+from agent.engine.versions import Owners, endless, longest, replayed, told_versions
 from agent.model import subjects as s
 from agent.model.facts import Column
 from agent.model.seam import ESTATE, Component, SeamKey, server_of, source, team
@@ -91,47 +93,54 @@ def _own(name: str) -> bool:
 
 
 def contracts(estate: Estate) -> Iterable[s.Contract]:
-    """Each schema subject with its versions, and who writes and reads the topic that it is named after."""
-    by_topic = _topic_ends(estate)
+    """Each schema subject with its versions, and who writes and reads the topics that it is of."""
+    naming, owners = Naming(estate), Owners(estate)
     for contract, first in _of_kind(estate, "subject"):
-        found = estate.settings.get(contract, {})
+        found, topics = estate.settings.get(contract, {}), naming.topics_of(contract)
         inherited, versions = found.get("compatibility_inherited"), found.get("versions")
-        bare = contract.name.partition("/")[2].removesuffix("-value").removesuffix("-key")
-        writers, readers = by_topic.get(bare, (set(), set()))
+        ends = [estate.ends[topic] for topic in topics if topic in estate.ends]
+        writers = sorted({one for end in ends for one in end.writers})
+        readers = sorted({one for end in ends for one in end.readers})
+        kept = [estate.settings.get(topic, {}) for topic in topics]
         yield s.Contract(
             contract=contract,
             compatibility=found.get("compatibility"),
             inherited=None if inherited is None else inherited == "true",
             versions=None if versions is None else tuple(number for number in versions.split(",") if number),
-            writers=tuple(sorted(writers)),
-            readers=tuple(sorted(readers)),
-            **estate.context(contract, first=first),  # type: ignore[arg-type]  # Context's own fields
+            writers=tuple(writers),
+            readers=tuple(readers),
+            readers_listed=naming.readers_listed(contract),
+            owners=owners.of((*writers, *readers)),
+            mode=found.get("mode"),
+            schemas=told_versions(estate, contract, first, longest(kept)),
+            topics=topics,
+            retention=longest(kept),
+            endless=endless(kept),
+            replayed=replayed(estate, topics),
+            **estate.context(contract, *topics, first=first),  # type: ignore[arg-type]  # Context's own fields
         )
 
 
-def _topic_ends(estate: Estate) -> Mapping[str, tuple[set[Component], set[Component]]]:
-    """Writers and readers by the topic's name without its cluster: TopicNameStrategy, the default of registries."""
-    found: dict[str, tuple[set[Component], set[Component]]] = defaultdict(lambda: (set(), set()))
-    for topic, ends in estate.ends.items():
-        writers, readers = found[topic.name.partition("/")[2]]
-        writers |= ends.writers
-        readers |= ends.readers
-    return found
-
-
 def topics(estate: Estate) -> Iterable[s.Topic]:
-    """Each topic with who writes and reads it."""
+    """Each topic with who writes and reads it, and the schema subjects that are of it."""
     firsts = dict(_of_kind(estate, "topic"))
+    naming, owners = Naming(estate), Owners(estate)
     for topic in estate.topics:
         settings, ends = estate.settings.get(topic, {}), estate.ends.get(topic)
         seen = [at for at in (firsts.get(topic), ends.first if ends else None) if at is not None]
+        groups = tuple(sorted(ends.readers)) if ends else ()
         yield s.Topic(
             topic=topic,
             partitions=whole(settings.get("partitions")),
             settings=dict(settings),
             producers=tuple(sorted(ends.writers)) if ends else (),
-            groups=tuple(sorted(ends.readers)) if ends else (),
+            groups=groups,
             produced=estate.produced.get(topic, NO_SERIES),
+            listed=place(topic) in naming.told_by_brokers,
+            owners=owners.of(groups),
+            subjects=naming.subjects_of(topic),
+            unplaced=naming.unplaced,
+            contract=naming.declared.get(topic),
             **estate.context(topic, first=min(seen, default=None)),  # type: ignore[arg-type]  # Context's own fields
         )
 

@@ -11,6 +11,7 @@ from agent.model.declared import Team as DeclaredTeam
 from agent.model.declared import Workflow as DeclaredWorkflow
 from agent.model.facts import Exemplar, Run
 from agent.model.histogram import EMPTY, Histogram
+from agent.model.schemas import SchemaVersion
 from agent.model.seam import (
     ESTATE,
     Component,
@@ -23,8 +24,9 @@ from agent.model.seam import (
     workflow,
 )
 
-ZERO = timedelta(0)
 from agent.model.series import NO_SERIES, Series
+
+ZERO = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,15 @@ class Contract(Context):
     versions: tuple[str, ...] | None = None
     readers: tuple[Component, ...] = ()
     writers: tuple[Component, ...] = ()
+    readers_listed: bool = False  #: a broker told who reads: no reader means none
+    owners: Mapping[str, str] = field(default_factory=dict)  #: declared, by reader or writer
+    mode: str | None = None
+    schemas: tuple[SchemaVersion, ...] = ()  #: ascending
+    topics: tuple[Component, ...] = ()  #: whose records are of this subject
+    retention: timedelta | None = None  #: the longest of its topics
+    endless: bool | None = None  #: one of its topics keeps records for ever
+    replayed: bool | None = None  #: a reader went back to old records
+    upgraded_first: str | None = None  #: readers | writers, as seen at the newest version
 
     @property
     def ref(self) -> SubjectRef:
@@ -272,6 +283,13 @@ class Topic(Context):
     producers: tuple[Component, ...] = ()
     groups: tuple[Component, ...] = ()
     produced: Series = NO_SERIES
+    listed: bool = False  #: the broker's topics and groups were read
+    owners: Mapping[str, str] = field(default_factory=dict)  #: declared, by group
+    subjects: tuple[Component, ...] | None = None  #: schema subjects of it; None: no registry was read
+    unplaced: tuple[Component, ...] = ()  #: subjects named after a record, of which topic is not known
+    contract: str | None = None  #: declared
+    sampled: int | None = None  #: payloads looked at
+    framed_share: float | None = None  #: of those, with a registry's frame or the address of a schema
 
     @property
     def ref(self) -> SubjectRef:
