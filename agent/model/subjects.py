@@ -23,7 +23,6 @@ from agent.model.seam import (
     team,
     workflow,
 )
-
 from agent.model.series import NO_SERIES, Series
 
 ZERO = timedelta(0)

@@ -9,9 +9,10 @@ import rules
 from agent.engine import catalogue
 from agent.engine.stories import AS_OF
 from agent.model.rule import Rule
-from agent.model.seam import Component, SeamKey, group, service, table, topic
+from agent.model.schemas import SchemaVersion
+from agent.model.seam import Component, SeamKey, group, schema_subject, service, table, topic
 from agent.model.series import Series
-from agent.model.subjects import Backlog, Deliveries, Seam, Subject, Table, TableUser
+from agent.model.subjects import Backlog, Contract, Deliveries, Seam, Subject, Table, TableUser, Topic
 from agent.model.verdict import Outcome
 
 COUNT = st.integers(0, 2_000)
@@ -23,6 +24,19 @@ USER = st.builds(
     TableUser, component=COMPONENT, owner=st.sampled_from([None, "x", "y"]), count=COUNT, relay=st.booleans()
 )
 END = AS_OF.timestamp()
+
+
+GROUPS = st.lists(st.sampled_from([group(name, "prod") for name in "abc"]), max_size=4, unique=True).map(tuple)
+SPAN = st.sampled_from([None, timedelta(0), timedelta(days=3), timedelta(days=30)])
+FIELDS = ['{"name": "a", "type": "int"}', '{"name": "b", "type": ["null", "int"], "default": null}', "4", "{"]
+TEXTS = st.none() | st.lists(st.sampled_from(FIELDS), max_size=2, unique=True).map(
+    lambda fields: f'{{"type": "record", "name": "A", "fields": [{", ".join(fields)}]}}'
+)
+VERSION = st.builds(
+    SchemaVersion, number=st.integers(1, 9), type=st.sampled_from(["AVRO", "JSON", "PROTOBUF", "x"]), text=TEXTS,
+    references=st.none() | st.just(()), age=SPAN, at_least=SPAN.map(lambda span: span or timedelta(0)),
+)  # fmt: skip
+MODES = st.sampled_from([None, "NONE", "BACKWARD", "backward_transitive", "FORWARD", "FULL_TRANSITIVE", "MUTUAL", ""])
 
 
 @st.composite
@@ -52,6 +66,22 @@ SUBJECTS: dict[type, st.SearchStrategy[Subject]] = {
     Backlog: st.builds(
         Backlog, as_of=st.just(AS_OF), group=st.just(GROUP), topic=st.just(TOPIC),
         lag=series(), age=series(), committed=series(), produced=series(),
+    ),
+    Contract: st.builds(
+        Contract, as_of=st.just(AS_OF), contract=st.just(schema_subject("main", "orders-value")), compatibility=MODES,
+        inherited=MAYBE, versions=st.none() | st.lists(st.sampled_from("123"), max_size=3).map(tuple),
+        readers=GROUPS, writers=GROUPS, readers_listed=st.booleans(), retention=SPAN, endless=MAYBE, replayed=MAYBE,
+        owners=st.dictionaries(st.sampled_from(["group:prod/a", "group:prod/b", "group:prod/c"]), st.just("x")),
+        schemas=st.lists(VERSION, max_size=5, unique_by=lambda one: one.number).map(tuple),
+        upgraded_first=st.sampled_from([None, "readers", "writers"]),
+        environment=st.sampled_from([None, "dev", "prod"]),
+    ),
+    Topic: st.builds(
+        Topic, as_of=st.just(AS_OF), topic=st.just(TOPIC), groups=GROUPS, listed=st.booleans(),
+        owners=st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"])),
+        subjects=st.none() | st.just(()) | st.just((schema_subject("main", "orders-value"),)),
+        unplaced=st.just(()) | st.just((schema_subject("main", "shop.Order"),)), contract=st.sampled_from([None, "x"]),
+        sampled=st.none() | COUNT, framed_share=SHARE,
     ),
 }  # fmt: skip
 JUDGED = [rule for rule in catalogue.discover(rules) if rule.subject in SUBJECTS]

@@ -1,0 +1,1 @@
+"""SCH-02: a version of a schema breaks its readers."""

@@ -1,0 +1,1 @@
+"""SCH-01: a shared schema may change in any way."""

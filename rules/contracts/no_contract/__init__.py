@@ -1,0 +1,1 @@
+"""SCH-03: a shared topic without a schema."""
