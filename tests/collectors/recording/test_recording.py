@@ -1,15 +1,12 @@
 """Recordings: the contract's examples, what absence means, sums, ages, masks, and every kind of bad line."""
 
 import json
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.model.facts import Fact, Run, RunState, Sample, Setting, Sighting
+from agent.model.facts import Run, RunState, Sample, Setting, Sighting
 from agent.model.masking import MASK
 from agent.model.seam import SeamKey
 from collectors.recording.reader import Reading, read
@@ -323,80 +320,3 @@ def test_a_gateway_tells_how_its_routes_are_set_up() -> None:
     assert seen(reading) == ["route:edge GET /a", "route:edge POST /a", "route:edge ANY /"]
     assert told(reading)["route:edge GET /a", "retries"] == "0"
     assert ("route:edge ANY /", "retries") not in told(reading)
-
-
-def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
-    found = set()
-    for fact in facts:
-        kind = type(fact).__name__.lower()
-        name = re.sub(
-            r"^(broker|refused|config|client_metrics)\..+", r"\1.#", re.sub(r"\d+", "#", getattr(fact, "name", ""))
-        )
-        found.add((kind, name))
-    return found
-
-
-def troubled() -> Iterator[bytes]:
-    """Three looks at a group that has every trouble, so that every fact is told."""
-    for minute in range(1, 4):
-        told = {"start": 5, "end": 100 * minute, "stable": 50, "first_at": AT, "producers": []}
-        ends = [told, told | {"end": 50}, told | {"end": 50}, told | {"end": 50}]
-        topic = {
-            "replication": 3,
-            "in_sync": 2,
-            "offline": 1,
-            "settings": {"retention.ms": "604800000"},
-            "partitions": {str(number): end for number, end in enumerate(ends)},
-        }
-        member = {"id": f"m-{minute}", "instance": "i", "assigned": [["orders", 0]], "target": [["orders", 0]]}
-        group = {
-            "state": "Stable",
-            "epoch": minute,
-            "assignor": "range",
-            "coordinator": 1,
-            "settings": {"consumer.session.timeout.ms": "45000"},
-            "members": [member],
-            "committed": {"orders": {"0": minute, "1": 40, "2": 40, "3": 40}},
-            "age_seconds": {"orders": {"0": 7 if minute < 3 else 400, "1": 5, "2": 5, "3": 5}},
-        }
-        if minute == 2:
-            group |= {"state": "CompletingRebalance"}
-        at = f"2026-11-01T00:0{minute}:30Z"
-        transaction = {"state": "Ongoing", "started": AT, "timeout_seconds": 60, "partitions": [["orders", 0]]}
-        yield line(
-            at=at,
-            topics={"orders": topic},
-            groups={"billing": group},
-            brokers=3,
-            transactions={"pay": transaction},
-            acls=["Allow User:a Read Topic:orders from *"],
-            client_metrics={"all": {"interval.ms": "60000"}},
-            refused={"topics": "no right"},
-        )
-
-
-def test_the_readme_names_every_fact_and_nothing_else() -> None:
-    root = Path(__file__).parents[3]
-    text = (root / "collectors" / "recording" / "README.md").read_text()
-    rows = re.findall(r"^\| (\w+) \| ([^|]+) \| (\w+) \| ([^|]*)\|", text, re.MULTILINE)
-    wanted = {
-        (source, kind, re.sub(r"<\w+>", "#", name.strip(" `"))) for source, _, kind, name in rows if source != "source"
-    }
-    plain = {(source, kind, name) for source, kind, name in wanted if name != "*any*"}
-    config = {"consumer.override.group.id": "x"}
-    more = [
-        line("connect", connectors={"c": {"type": "source", "topics": ["t"], "config": config}}),
-        line("registry", compatibility="NONE", mode="READWRITE", subjects={}),
-    ]
-    lines = [*(example.replace("\n", "").encode() for example in EXAMPLES.values()), *more, *troubled()]
-    emitted = {
-        (reading.source.name.partition("/")[0], kind, name)
-        for reading in read(lines)
-        for kind, name in _names(reading.facts)
-    }
-    free = {(source, kind) for source, kind, name in wanted if name == "*any*"}
-    assert plain <= emitted, plain - emitted
-    own = {"retention.ms", "cleanup.policy", "min.insync.replicas", "errors.tolerance", "consumer.override.group.id"}
-    extra = {(source, kind, name) for source, kind, name in emitted - plain if name not in own}
-    assert not extra
-    assert free == {("kafka", "setting"), ("connect", "setting")}
