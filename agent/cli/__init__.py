@@ -5,6 +5,9 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "init": ("agent.cli.init", "Find out what speaks at an address; write the configuration."),
+    "doctor": ("agent.cli.doctor", "What may we see of each source, and what is missing."),
+    "record": ("agent.cli.record", "Write what the sources show into a recording."),
     "run": ("agent.cli.serve", "Run the agent: receive, judge, show."),
     "scan": ("agent.cli.scan", "Judge captures and recordings, offline."),
     "explain": ("agent.cli.rules", "What a rule looks for, or why it says what it says of a subject."),

@@ -17,7 +17,7 @@ from agent.config.yamlfile import MAX_BYTES, parse, read, scalar
 PREFIX = "SEAMWATCH_"
 RESERVED = frozenset({"SEAMWATCH_REQUIRE_ALL", "SEAMWATCH_DEBUG"})  #: of our own tests; of the command line
 _LIKE = f"Keys of {DEFAULT_FILE} are written like SEAMWATCH_LISTEN__WEB."
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
 # Kubernetes puts these into every pod of a namespace that has a Service whose name begins with "seamwatch".
 _KUBERNETES = re.compile(r"SEAMWATCH_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)\w*)")
 _KUBERNETES_PORT = re.compile(r"(?:tcp|udp|sctp)://\S+")
@@ -246,7 +246,7 @@ def _settled(
 def _misnamed(document: Document, keys: Keys) -> Iterator[Problem]:
     for section in NAMED[:-1]:
         for name in getattr(keys, section):
-            if not _NAME.fullmatch(name):
+            if not NAME.fullmatch(name):
                 path = (section, name)
                 what, hint = f"{quoted(name)} is no name for {section}", "Use letters, digits, dots, dashes."
                 yield document.problem(path, what, hint, at=document.key_place(path))

@@ -101,13 +101,21 @@ def day(value: object) -> date:
     wrong(f"is {quoted(value)}, which is no date", "Write year-month-day, such as 2026-05-01.")
 
 
-def address(value: object) -> Address:
-    """`host:port`, `[::1]:port`."""
+def address_of(value: object) -> Address | None:
+    """`host:port`, `[::1]:port`; None for what is none."""
     parsed = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
     port = int(parsed[3]) if parsed else -1
     if parsed is None or not 0 <= port <= 65535:  # the highest TCP port
-        wrong(f"is {quoted(value)}, which is no address", "Write host:port, such as 127.0.0.1:4318.")
+        return None
     return Address(parsed[1] or parsed[2], port)
+
+
+def address(value: object) -> Address:
+    """The same as a value of the configuration."""
+    found = address_of(value)
+    if found is None:
+        wrong(f"is {quoted(value)}, which is no address", "Write host:port, such as 127.0.0.1:4318.")
+    return found
 
 
 def text(value: object) -> str:

@@ -53,15 +53,15 @@ class TroubleError(NotSeenError):
         self.why = why
 
 
-_NO_RIGHT = {29: "DESCRIBE Topic", 30: "DESCRIBE Group", 31: "DESCRIBE Cluster", 53: "DESCRIBE TransactionalId"}
+_NO_RIGHT = {29: "Topic", 30: "Group", 31: "Cluster", 53: "TransactionalId"}
 _MOVED = {3, 5, 6, 14, 15, 16, 72, 74, 75, 76, 100}  #: leader, coordinator or metadata are elsewhere or on their way
 _UNSUPPORTED = {35, 42, 54, 87, 115}  #: 54: the cluster has no authorizer, so nothing is forbidden
 
 
-def trouble(code: int, what: str) -> TroubleError:
-    """An error code of Kafka's protocol as what it means for whoever watches."""
+def trouble(code: int, what: str, operation: str = "Describe") -> TroubleError:
+    """An error code of Kafka's protocol as what it means for whoever watches; `operation` is the right it takes."""
     if code in _NO_RIGHT:
-        return TroubleError(Why.NO_RIGHT, f"{what}: the right {_NO_RIGHT[code]} is missing")
+        return TroubleError(Why.NO_RIGHT, f"{what}: the right {operation} {_NO_RIGHT[code]} is missing")
     if code in _MOVED:
         return TroubleError(Why.MOVED, f"{what}: its leader or coordinator is on the move (error {code})")
     if code in _UNSUPPORTED:

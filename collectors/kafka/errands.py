@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from agent.model.kafka.look import Producer, Transaction, Whole
 from collectors.kafka.access import TroubleError, Why
 from collectors.kafka.groups import CLASSIC, Listing
+from collectors.kafka.ladder import Climb, Has
 from collectors.kafka.layout import Layout
+from collectors.kafka.link import Link
 from collectors.kafka.offsets import Offsets
 from collectors.kafka.settings import Found, Settings, Told
 
 #: Errands by name, and how often each is run, in seconds.
 PERIODS: Mapping[str, float] = {
+    "what we may see": 600.0,
     "transactions": 60.0,
     "topic settings": 300.0,
     "producers": 300.0,
@@ -21,7 +24,8 @@ PERIODS: Mapping[str, float] = {
     "client metrics": 600.0,
     "rights": 600.0,
 }
-AT_FIRST = ("topic settings", "broker settings", "first records")  #: the others follow one by one: stamps go first
+#: At the first look, for without them little can be judged; the others follow one by one, since stamps go first.
+AT_FIRST = ("what we may see", "topic settings", "broker settings", "first records")
 _BEGINNING = 1  #: ms: the first record stamped then or later is the first that is left
 
 
@@ -44,8 +48,9 @@ class Fresh:
 class Errands:
     """Runs the errands of one cluster."""
 
-    def __init__(self, settings: Settings, offsets: Offsets) -> None:
-        self._settings, self._offsets = settings, offsets
+    def __init__(self, link: Link, offsets: Offsets) -> None:
+        self._link, self._settings, self._offsets = link, Settings(link), offsets
+        self.topics_denied = self.groups_denied = False  #: there may be others than those that we see
         self._ran: dict[str, float] = {}
 
     def soon(self, *names: str) -> None:
@@ -65,6 +70,7 @@ class Errands:
 
     def _errand(self, name: str) -> Callable[[Layout, Listing, Fresh], Mapping[Why, TroubleError]]:
         return {
+            "what we may see": self._ours,
             "transactions": self._transactions,
             "topic settings": self._topics,
             "producers": self._producers,
@@ -74,6 +80,12 @@ class Errands:
             "client metrics": self._client_metrics,
             "rights": self._rights,
         }[name]
+
+    def _ours(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+        climb = Climb(self._link, layout)
+        self.topics_denied = climb.topic() in (Has.NO, Has.SOME)
+        self.groups_denied = climb.group() is Has.NO
+        return {}
 
     def _topics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
         found = self._settings.topics(layout.brokers[0], layout.rows.names)

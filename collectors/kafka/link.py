@@ -149,6 +149,12 @@ class Link:
 
         return self._net.run(ask)
 
+    @property
+    def product(self) -> str:
+        """The version that its brokers speak, as far as their APIs tell it."""
+        version = self._manager.broker_version if self._manager is not None else None
+        return ".".join(map(str, version)) if version else "of an unknown version"
+
     def nodes(self) -> list[int]:
         """The numbers of the brokers."""
         return sorted(broker.node_id for broker in self._manager.cluster.brokers())

@@ -22,6 +22,7 @@ from collectors.kafka.layout import NOBODY, Layout
 from collectors.kafka.link import Link
 
 TOPIC, BROKER, CLIENT_METRICS, GROUP = 2, 4, 16, 32  #: kinds of resources that have settings
+_OF = {TOPIC: "topics", BROKER: "brokers", CLIENT_METRICS: "client metrics", GROUP: "groups"}
 _DEFAULT = 5  #: where a setting comes from: Kafka's own default
 _TOPIC_OWN = 1
 MOST_TOPICS = 2_000  #: in one request
@@ -135,7 +136,7 @@ class Settings:
         """The subscriptions of client metrics (KIP-714) by name."""
         found = Found()
         answer = self._one(node, ListConfigResourcesRequest(resource_types=[CLIENT_METRICS]), found)
-        if answer is None or _refused(answer.error_code, "subscriptions of client metrics", found):
+        if answer is None or _refused(answer.error_code, "client metrics", found, "DescribeConfigs"):
             return found
         names = [one.resource_name for one in answer.config_resources]
         told = self._configs(node, CLIENT_METRICS, names, found) if names else []
@@ -155,7 +156,7 @@ class Settings:
         return [
             (result.resource_name, list(result.configs))
             for result in (answer.results if answer is not None else ())
-            if not _refused(result.error_code, f"settings of {result.resource_name}", found)
+            if not _refused(result.error_code, f"settings ({_OF[kind]})", found, "DescribeConfigs")
         ]
 
     # -- rights
@@ -221,9 +222,9 @@ class Settings:
         return found
 
 
-def _refused(code: int, what: str, found: Found) -> bool:
+def _refused(code: int, what: str, found: Found, operation: str = "Describe") -> bool:
     if code:
-        found.trouble(trouble(code, what))
+        found.trouble(trouble(code, what, operation))
     return bool(code)
 
 
@@ -272,7 +273,7 @@ _NO_READ = (3, 29)  #: without READ a broker says that it knows no such topic, o
 
 def _not_read(code: int, count: int) -> TroubleError:
     if code in _NO_READ:
-        return TroubleError(Why.NO_RIGHT, f"producers of {count} partitions: the right READ Topic is missing")
+        return TroubleError(Why.NO_RIGHT, f"producers of {count} partitions: the right Read Topic is missing")
     return trouble(code, f"producers of {count} partitions")
 
 

@@ -29,7 +29,6 @@ from collectors.kafka.groups import Groups
 from collectors.kafka.layout import Layout, layout
 from collectors.kafka.link import Link
 from collectors.kafka.offsets import Answer, Offsets
-from collectors.kafka.settings import Settings
 
 STEADY, FIRST = 10, 40  #: requests of a look, a broker (the published bars)
 METADATA_SECONDS = 60.0
@@ -60,7 +59,7 @@ class Watch:
         self.ages = Ages()
         names = Names()
         self._groups, self._offsets = Groups(self.link, names), Offsets(self.link, names)
-        self._errands = Errands(Settings(self.link), self._offsets)
+        self._errands = Errands(self.link, self._offsets)
         self._layout: Layout | None = None
         self._columns = Columns.unseen(Segments.of([]))
         self._told_at = 0.0  #: when the metadata was read, Unix seconds
@@ -94,22 +93,32 @@ class Watch:
         about = {name: _about(name, one, fresh) for name, one in seen.about.items()}
         groups = {name: _settled(name, group, fresh) for name, group in found.groups.items()}
         topics = Topics(seen.rows, columns.start, columns.end, columns.stable, columns.first, about)
+        unseen = _unseen(self._errands, topics, groups)
         return Look(
             cluster=self.access.cluster,
             at=at,
             cluster_id=seen.cluster_id,
-            topics=topics,
-            groups=groups if found.answered else None,
-            committed=committed if found.answered else None,
+            topics=None if unseen.get("topics") and not len(seen.rows) else topics,
+            groups=groups if found.answered and (groups or not unseen.get("groups")) else None,
+            committed=committed if found.answered and (groups or not unseen.get("groups")) else None,
             broker=fresh.broker,
             brokers=len(seen.brokers),
             transactions=fresh.transactions,
             acls=fresh.acls,
             client_metrics=fresh.client_metrics,
-            refused={"groups": _says(found.troubles), "offsets": _says(refused), **fresh.refused},
+            refused={
+                **unseen,
+                "group offsets": _says(found.troubles),
+                "offsets": _says(refused),
+                **{name: why for name, why in fresh.refused.items() if name != "what we may see"},
+            },
         )
 
     # -- the cluster
+
+    def know(self) -> Layout:
+        """The cluster as its metadata tells. Raise TroubleError."""
+        return self._know(self._clock())
 
     def _know(self, at: datetime) -> Layout:
         """The cluster as its metadata tells; read again when it is old, or when leaders moved."""
@@ -237,6 +246,19 @@ def _gone(before: Layout | None, new: Layout) -> list[tuple[str, int]]:
         if topic not in new.about or new.about[topic].identity != before.about[topic].identity:
             gone.append((topic, rows.stop - rows.start))
     return gone
+
+
+def _unseen(errands: Errands, topics: Topics, groups: Mapping[str, Group]) -> dict[str, str]:
+    """What a broker leaves out of its lists, without a word, for want of a right: an empty list is not "none"."""
+    told = {}
+    for name, denied, count in (
+        ("topics", errands.topics_denied, len(topics.rows)),
+        ("groups", errands.groups_denied, len(groups)),
+    ):
+        shown = f"only {count:,} shown" if count else "none is shown"
+        right = "Describe Topic" if name == "topics" else "Describe Group"
+        told[name] = f"{shown}: the right {right} is missing for others, or for all" if denied else ""
+    return told
 
 
 def _about(name: str, about: TopicAbout, fresh: Fresh) -> TopicAbout:

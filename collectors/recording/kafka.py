@@ -20,6 +20,7 @@ from agent.model.kafka.look import (
     Topics,
     Transaction,
 )
+from agent.model.masking import masked
 from collectors.recording.section import Section, instant
 
 __all__ = ["NAME", "facts", "look"]
@@ -196,7 +197,7 @@ def line(seen: Look) -> dict[str, Any]:
     if seen.groups is not None:
         told["groups"] = _groups_told(seen.groups, seen.committed)
     if seen.broker is not None:
-        told["broker"] = {"settings": dict(seen.broker)}
+        told["broker"] = {"settings": masked(seen.broker)}
     told |= _known(acls=seen.acls and list(seen.acls), client_metrics=seen.client_metrics)
     if seen.transactions is not None:
         told["transactions"] = {one.name: _transaction_told(one) for one in seen.transactions}
@@ -230,7 +231,7 @@ def _topics_told(topics: Topics) -> dict[str, Any]:
             replication=about.replication,
             in_sync=about.in_sync,
             offline=about.offline,
-            settings=None if about.settings is None else dict(about.settings),
+            settings=None if about.settings is None else masked(about.settings),
             own=sorted(about.own) or None,
             partitions=partitions,
         )
@@ -264,7 +265,7 @@ def _group_told(group: Group) -> dict[str, Any]:
         epoch=group.epoch,
         assignor=group.assignor,
         coordinator=group.coordinator,
-        settings=None if group.settings is None else dict(group.settings),
+        settings=None if group.settings is None else masked(group.settings),
         members=None if group.members is None else [_member_told(one) for one in group.members],
     )
 
