@@ -36,8 +36,9 @@ def keep(
     """
     kept, until = Kept(), time.monotonic() + seconds
     due = {id(one): 0.0 for one in sources}
+    file = _opened(path)
     with ExitStack() as stack:
-        file = stack.enter_context(_opened(path))
+        stack.callback(file.close)
         for one in sources:
             stack.callback(one.close)
         while not stop.is_set() and time.monotonic() < until:
