@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from agent.engine.estate import Estate, retention, whole
@@ -11,6 +12,9 @@ from agent.engine.measured import OF_PAIR, OF_TOPIC, ORPHANED, SPARSE
 from agent.model import subjects as s
 from agent.model.seam import Component, SubjectRef, group_on_topic, source, subject_of
 from agent.model.series import NO_SERIES, Series
+
+LONG = 20 * 60.0  #: s; the pause and the hour before it are all in what was read for each backlog
+SKEWED, SKEW_AGE = 3, 60.0  #: times the middle partition's age, and s over it: partitions are worth a query
 
 
 def backlogs(estate: Estate) -> Iterable[s.Backlog]:
@@ -48,7 +52,6 @@ def _backlog(
         topic=topic,
         looks=looks,
         commit_gap=None if gap is None else timedelta(seconds=gap),
-        still=_still(estate, ref, told["committed"], told["lag"], gap),
         partitions=whole(settings.get("partitions")),
         orphaned=None if orphaned is None else int(orphaned),
         protocol=about.get("protocol"),
@@ -59,8 +62,9 @@ def _backlog(
         settings=settings,
         offsets_kept=_span(broker.get("broker.offsets.retention.minutes"), 60.0),
         transaction_timeout=_span(broker.get("broker.transaction.max.timeout.ms"), 0.001),
-        behind=estate.behind(ref) if (told["lag"].last or 0) > 0 and _rises(told["lag"]) else {},
+        behind=estate.behind(ref) if (told["lag"].last or 0) > 0 and (_rises(told["lag"]) or _skewed(told)) else {},
         **told,
+        **_paused(estate, ref, told),
         **estate.context(group, topic, first=first),  # type: ignore[arg-type]  # Context's own fields
     )
 
@@ -75,17 +79,49 @@ def _rises(lag: Series) -> bool:
     return len(lag) > 1 and lag.values[-1] > lag.values[0]
 
 
-_LONG = 30 * 60.0  #: s; a group that pauses for longer may stand still for longer than a round reads
+def _skewed(told: Mapping[str, Series]) -> bool:
+    """One partition is far behind the others."""
+    return (told["age"].last or 0) > SKEWED * (told["age_median"].last or 0) + SKEW_AGE
 
 
-def _still(estate: Estate, ref: SubjectRef, committed: Series, lag: Series, gap: float | None) -> timedelta | None:
-    """For how long, at least, the commits of a group with a backlog have stood still."""
-    if not committed.values or not lag.last:
-        return None
+def _paused(estate: Estate, ref: SubjectRef, told: Mapping[str, Series]) -> Mapping[str, Any]:
+    """The pause that a group with a backlog makes; a long one is looked up in a day, which costs a query or two."""
+    committed, produced, now = told["committed"], told["produced"], estate.as_of.timestamp()
     since = _flat(committed)
-    if since is not None and since == committed.times[0] and (gap or 0.0) > _LONG:  # how much longer costs a query
-        since = _flat(estate.day_of(ref, "committed")) or since
-    return None if since is None else timedelta(seconds=max(0.0, estate.as_of.timestamp() - since))
+    if since is None or not told["lag"].last:
+        return {}
+    if now - since > LONG:
+        committed = estate.day_of(ref, "committed") or committed
+        since = _flat(committed) or since
+    if produced.times and produced.times[0] > since:
+        produced = estate.day_of(ref, "produced") or produced
+    return paused(committed, produced, since, now)
+
+
+def paused(committed: Series, produced: Series, since: float, now: float) -> Mapping[str, Any]:
+    """The fields of a backlog that tell of a pause in its commits; `since` is when the last one was seen."""
+    still = max(0.0, now - since)
+    told: dict[str, Any] = {"still": timedelta(seconds=still), "steady": _steady(committed, since, still / 2)}
+    if produced.values:
+        before = produced.at_or_before(since)
+        values = (produced.values[0] if before is None else before, *produced.since(since).values)
+        told["arrived"] = int(values[-1] - values[0])
+        told["arrivals"] = sum(after > earlier for earlier, after in pairwise(values))
+    return told
+
+
+def _steady(committed: Series, since: float, pause: float) -> timedelta | None:
+    """For how long commits had come, up to an instant, without a pause so long; None where none was seen."""
+    first = since
+    for at, (before, after) in zip(
+        reversed(committed.times[1:]), reversed(list(pairwise(committed.values))), strict=True
+    ):
+        if at > since or before == after:
+            continue
+        if first - at >= pause:
+            break
+        first = at
+    return None if not committed.times or since == committed.times[0] else timedelta(seconds=since - first)
 
 
 def _flat(series: Series) -> float | None:
@@ -95,4 +131,4 @@ def _flat(series: Series) -> float | None:
         if value != series.values[-1]:
             break
         since = at
-    return None if since == series.times[-1] else since
+    return None if since is None or since == series.times[-1] else since

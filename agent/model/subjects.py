@@ -100,6 +100,9 @@ class Backlog(Context):
     looks: Series = NO_SERIES  #: 1 at each look at the cluster
     commit_gap: timedelta | None = None  #: the longest pause between two commits in 24 h
     still: timedelta | None = None  #: for how long, at least, commits have stood still; None while they advance
+    arrived: int | None = None  #: messages produced since, at least
+    arrivals: int | None = None  #: looks at which some of them had come
+    steady: timedelta | None = None  #: for how long before, in a day, they came without a pause half as long
     partitions: int | None = None
     orphaned: int | None = None  #: partitions with a commit that no member of the stable group has
     protocol: str | None = None  #: classic | consumer | share | streams

@@ -1,1 +1,69 @@
-"""Backlog: what waits to be read."""
+"""Backlogs: groups on topics, and what waits to be read. Here: what the rules of this pitfall share."""
+
+from datetime import timedelta
+
+from agent.model.steps import code, typed
+from agent.model.series import Series
+from agent.model.subjects import Backlog
+from agent.model.verdict import Claim, Need, OnlyIf, Reason, Severity
+
+BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a backlog
+LOOK = "give a recording that looks at this group every 15 to 60 s"
+THROWAWAY = "console-consumer-"  #: groups that Kafka's own console makes up, one a run
+
+
+def looked(backlog: Backlog, stale: timedelta) -> Need:
+    """The backlog was looked at lately: what was true long ago is not known to be true now."""
+    times = backlog.lag.times
+    age = round(max(0.0, backlog.as_of.timestamp() - times[-1]), 1) if times else None
+    return Need("age of the last look, s", age, "<=", stale.total_seconds(), learn=LOOK, reason=Reason.NOT_SENT)
+
+
+def unread(backlog: Backlog) -> Claim:
+    """Something waits."""
+    lag = backlog.lag.last
+    return Claim("unread messages", None if lag is None else int(lag), ">", 0, learn=LOOK)
+
+
+def offsets_of_its_own(backlog: Backlog) -> OnlyIf:
+    """A share group keeps what it has read in the broker: without committed offsets it is as alive as any."""
+    return OnlyIf("a group that commits offsets (a share group has none)", backlog.protocol != "share")
+
+
+def kept_for_good(backlog: Backlog) -> OnlyIf:
+    """What somebody typed into a console is left behind by design."""
+    name = backlog.group.name.rpartition("/")[2]
+    return OnlyIf("a group that is meant to stay (its name is a console's)", not name.startswith(THROWAWAY))
+
+
+def recent(series: Series, backlog: Backlog, span: timedelta) -> Series:
+    """The part of a series within a span before the instant of judgement."""
+    now = backlog.as_of.timestamp()
+    return series.since(now - span.total_seconds(), now)
+
+
+def deserted(backlog: Backlog) -> bool:
+    """Nobody was seen to read: no member, and no commit, in all that is known. It may be given up."""
+    if backlog.members.last is None or any(backlog.members.values) or backlog.commit_gap is not None:
+        return False
+    if backlog.state_for is not None and backlog.state_for < backlog.observed_for - timedelta(minutes=10):
+        return False  # its members were seen to leave
+    return backlog.committed.values[:1] == backlog.committed.values[-1:]
+
+
+def weaker(backlog: Backlog, severity: Severity) -> Severity:
+    """A severity that a rule gives itself, one step up on a critical workflow as the engine does with others."""
+    return severity.step(-1) if backlog.critical else severity
+
+
+def groups_sh(backlog: Backlog, words: str) -> str:
+    """A command about the group."""
+    return code(f"kafka-consumer-groups.sh {BROKER} {words} --group {typed(backlog.group)}")
+
+
+def topic_setting(backlog: Backlog, setting: str) -> str:
+    """The command that changes a setting of the topic."""
+    return code(
+        f"kafka-configs.sh {BROKER} --alter --entity-type topics --entity-name {typed(backlog.topic)} "
+        f"--add-config {setting}"
+    )

@@ -1,0 +1,1 @@
+"""LAG-02: messages wait, and no commit comes."""
