@@ -1,0 +1,1 @@
+"""LAG-04: messages will be deleted before they are read."""
