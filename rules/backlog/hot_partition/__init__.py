@@ -1,0 +1,1 @@
+"""LAG-05: few partitions hold the backlog."""
