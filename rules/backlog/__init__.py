@@ -12,9 +12,9 @@ LOOK = "give a recording that looks at this group every 15 to 60 s"
 THROWAWAY = "console-consumer-"  #: groups that Kafka's own console makes up, one a run
 
 
-def looked(backlog: Backlog, stale: timedelta) -> Need:
+def looked(backlog: Backlog, stale: timedelta, series: Series | None = None) -> Need:
     """The backlog was looked at lately: what was true long ago is not known to be true now."""
-    times = backlog.lag.times
+    times = (backlog.lag if series is None else series).times
     age = round(max(0.0, backlog.as_of.timestamp() - times[-1]), 1) if times else None
     return Need("age of the last look, s", age, "<=", stale.total_seconds(), learn=LOOK, reason=Reason.NOT_SENT)
 

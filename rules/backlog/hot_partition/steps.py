@@ -18,7 +18,7 @@ class Cause(Enum):
         """The same as the end of a sentence."""
         if self is Cause.KEYS:
             return "it gets more than its share of what is written"
-        return "writing is even, so whoever reads it is stuck"
+        return "writing does not explain it, so its reader is stuck"
 
 
 def furthest(backlog: Backlog) -> tuple[str, int]:

@@ -1,0 +1,1 @@
+"""LAG-06: a group keeps moving its partitions about."""
