@@ -154,7 +154,14 @@ def _shown(backlog: Backlog, fast: Fast, slow: Slow) -> dict[str, Scalar]:
         "members": backlog.members.last,
         "partitions": backlog.partitions,
         "partitions furthest behind": ", ".join(f"{partition}: {lag:,}" for partition, lag in hot if lag),
+        **_younger(backlog),
     }
+
+
+def _younger(backlog: Backlog) -> dict[str, Scalar]:
+    """A producer's clock that is ahead makes messages look young: what counts is when they came."""
+    skew = backlog.skew.last or 0.0
+    return {"stamps younger than arrival, s": round(skew, 1)} if skew > 0 else {}
 
 
 def _drained(lag: float | None, made: float | None, read: float | None) -> str | None:

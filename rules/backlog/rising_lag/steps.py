@@ -3,9 +3,9 @@
 from agent.model.counting import counted
 from agent.model.steps import code, length, own, rate, typed
 from agent.model.subjects import Backlog
+from rules.backlog import BROKER
 from rules.backlog.rising_lag.windows import Fast, Slow
 
-BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a backlog
 _HOT = 0.5  #: of the backlog in one partition: more members would not help it (ours)
 
 

@@ -1,0 +1,1 @@
+"""LAG-09: the broker will forget where a group was."""
