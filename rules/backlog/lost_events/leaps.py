@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from agent.model.subjects import Backlog, Series
 
 _SAME = 0.9  #: of a leap must show in the lag as well: else a partition came or went, and nothing was skipped
-_BACKLOGGED = 3  #: looks between which more waited than was read: they tell how fast the group can be
+_BACKLOGGED = 3  #: looks at work on a backlog: they tell how fast the group can be
+_FASTER = 1.2  #: without a backlog than with one, and more: it was held up then
+_DEEP = 5  #: times what is read between two looks: less may be on its way, and commits are late by a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +42,45 @@ def points(backlog: Backlog, start: float, end: float) -> list[Point]:
     return found
 
 
-def skipped(backlog: Backlog, seen: Sequence[Point], least: int, gap: float, faster: float) -> Leap | None:
-    """The largest jump that no reading explains and something else confirms. Two looks are `gap` apart at most."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When commits that move are a leap. Seconds."""
+
+    least: int  #: messages
+    gap: float  #: between two looks, at most
+    patience: float  #: after a leap, to see what becomes of it
+    faster: float  #: times the fastest reading that was seen
+
+
+def skipped(backlog: Backlog, seen: Sequence[Point], limits: Limits) -> Leap | None:
+    """The largest jump that no reading explains and something else confirms."""
     jumps = [
         index
         for index in range(1, len(seen))
-        if seen[index].at - seen[index - 1].at <= gap and _over(seen, index) >= least and _shows(seen, index)
+        if seen[index].at - seen[index - 1].at <= limits.gap
+        and _over(seen, index) >= limits.least
+        and _shows(seen, index)
     ]
     told = [
         Leap(seen[index].at, _over(seen, index), why)
         for index in jumps
-        if (why := _set(backlog, seen, index) or _too_fast(backlog, seen, jumps, index, faster))
+        if (why := _set(backlog, seen, index) or _too_fast(backlog, seen, jumps, index, limits))
     ]
     return max(told, key=lambda leap: leap.messages, default=None)
 
 
-def went_back(seen: Sequence[Point], least: int, gap: float, patience: float) -> Leap | None:
-    """The largest step back that was not made good within `patience` seconds; a younger one is waited for."""
+def went_back(seen: Sequence[Point], limits: Limits) -> Leap | None:
+    """The largest step back that was not made good in time; a younger one is waited for."""
     told = []
     for index in range(1, len(seen)):
         before, after = seen[index - 1], seen[index]
         messages = before.committed - after.committed
         grown = after.lag - before.lag
-        if messages < least or after.at - before.at > gap or after.produced < before.produced:
+        if messages < limits.least or after.at - before.at > limits.gap or after.produced < before.produced:
             continue
-        if grown < _SAME * messages or seen[-1].at - after.at < patience or _recovered(seen, index, patience):
+        if grown < _SAME * messages or seen[-1].at - after.at < limits.patience:
+            continue
+        if _recovered(seen, index, limits.patience):
             continue
         told.append(Leap(after.at, int(messages), seconds=_worth(seen, messages)))
     return max(told, key=lambda leap: leap.messages, default=None)
@@ -96,33 +112,33 @@ def _had_members(backlog: Backlog) -> bool:
     return any(backlog.members.values) or seen_to_leave
 
 
-def _too_fast(backlog: Backlog, seen: Sequence[Point], jumps: Sequence[int], index: int, faster: float) -> str:
-    """All of the backlog at once, far faster than it was ever seen to read, as its members changed, and only once."""
+def _too_fast(backlog: Backlog, seen: Sequence[Point], jumps: Sequence[int], index: int, limits: Limits) -> str:
+    """All of the backlog at once, far faster than it reads before and after, as its members changed, and only once."""
     made = seen[index].produced - seen[index - 1].produced
     alone = all(other == index or 2 * _over(seen, other) < _over(seen, index) for other in jumps)
-    if seen[index].lag > made or not alone:
+    if seen[index].lag > made or not alone or seen[-1].at - seen[index].at < limits.patience:
         return ""
     pace = _fastest(seen, index)
-    if pace is None or _rate(seen, index) <= faster * pace:
+    if pace is None or _rate(seen, index) <= limits.faster * pace:
         return ""
     first, last = seen[max(0, index - 2)].at, seen[min(len(seen) - 1, index + 2)].at
     return _witness(backlog, first, last)
 
 
 def _fastest(seen: Sequence[Point], index: int) -> float | None:
-    """Messages a second, at most, at all other looks; None where it was not seen at work on a backlog.
+    """Messages a second, at most, at all other looks; None where it was not seen at its best.
 
-    A group that read faster while it had none was held up by something else, and may be as fast as it likes.
+    A group that reads faster while it has no backlog was held up by something else, and may be as fast as it likes.
     """
-    hard, easy = [0.0], [0.0]
-    for other in range(1, index):
+    hard, easy = list[float](), list[float]()
+    for other in range(1, len(seen)):
         read = seen[other].committed - seen[other - 1].committed
-        if read > 0:
-            backlogged = min(seen[other].lag, seen[other - 1].lag) >= read
+        if read > 0 and other != index:
+            backlogged = min(seen[other].lag, seen[other - 1].lag) >= _DEEP * read
             (hard if backlogged else easy).append(_rate(seen, other))
-    if len(hard) <= _BACKLOGGED or max(easy) > max(hard):
+    if len(hard) < _BACKLOGGED or max(easy, default=0.0) > _FASTER * max(hard):
         return None
-    return max(hard + [_rate(seen, later) for later in range(index + 1, len(seen))])
+    return max(hard + easy)
 
 
 def _rate(seen: Sequence[Point], index: int) -> float:

@@ -10,7 +10,7 @@ from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Scalar, Severity, Verdict, fails_when
 from rules.backlog import LOOK, deserted, kept_for_good, looked, offsets_of_its_own, recent, weaker
-from rules.backlog.lost_events.leaps import Leap, points, skipped, went_back
+from rules.backlog.lost_events.leaps import Leap, Limits, points, skipped, went_back
 from rules.backlog.lost_events.steps import steps
 
 
@@ -21,7 +21,7 @@ class Config:
     span: timedelta = timedelta(minutes=70)  #: looked back; the finding itself stays for a day
     gap: timedelta = timedelta(minutes=5)  #: between two looks that are compared (R)
     least: int = 100  #: messages; fewer skipped or read again are within a commit (ours)
-    faster: float = 5.0  #: times the fastest reading that was seen: no deploy makes a handler so fast (ours)
+    faster: float = 5.0  #: times the fastest reading, before and after: no restart makes it so fast for once (ours)
     again: timedelta = timedelta(minutes=5)  #: of data; commits that went back by less are a rebalance's (R)
     patience: timedelta = timedelta(minutes=10)  #: within which what went back has caught up again (R, from Burrow)
     stale: timedelta = timedelta(minutes=10)  #: two looks of the slowest recording that is of use, one in 5 min
@@ -80,13 +80,13 @@ def _found(backlog: Backlog, cfg: Config) -> Loss:
     deleted = _deleted(backlog, cfg)
     if max(backlog.lag.values, default=0.0) < cfg.least:
         return Loss(deleted)
-    now, gap = backlog.as_of.timestamp(), cfg.gap.total_seconds()
+    now, limits = backlog.as_of.timestamp(), _limits(cfg)
     seen = points(backlog, now - cfg.span.total_seconds(), now)
-    return Loss(
-        deleted,
-        skipped(backlog, seen, cfg.least, gap, cfg.faster),
-        went_back(seen, cfg.least, gap, cfg.patience.total_seconds()),
-    )
+    return Loss(deleted, skipped(backlog, seen, limits), went_back(seen, limits))
+
+
+def _limits(cfg: Config) -> Limits:
+    return Limits(cfg.least, cfg.gap.total_seconds(), cfg.patience.total_seconds(), cfg.faster)
 
 
 def _deleted(backlog: Backlog, cfg: Config) -> int:

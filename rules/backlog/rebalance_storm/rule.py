@@ -17,13 +17,14 @@ from rules.backlog.rebalance_storm.turns import Turns, turns
 class Config:
     """Thresholds of LAG-06. R = the rule catalogue."""
 
-    SHARES: ClassVar = ("unstable",)
+    SHARES: ClassVar = ("unstable", "away")
 
     rebalances: int = 3  #: in 15 min (R): a member that left and came again makes two
     lately: timedelta = timedelta(minutes=15)  #: R
     unstable: float = 0.1  #: of the looks in an hour (R)
     unstable_looks: int = 3  #: at least; one look in the midst of a rebalance says nothing (ours)
     span: timedelta = timedelta(hours=1)  #: R
+    away: float = 0.5  #: of the looks, without a member: a poller, which is rebalanced each time it comes (ours)
     looks: int = 4  #: in the hour (R)
     apart: float = 75.0  #: s between looks: 60 (R), and a quarter for those that come late
     stale: timedelta = timedelta(minutes=5)  #: since the last look; over it the group may be as it was, or not
@@ -78,10 +79,17 @@ def _looked(seen: Turns, cfg: Config) -> tuple[Need, ...]:
 
 
 def _explained(seen: Turns, cfg: Config) -> int:
-    """0 where each member was replaced at most once (a deploy), or left or came for good, and that explains all."""
+    """0 where each member was replaced at most once (a deploy), or left or came for good, and that explains all.
+
+    One more may have left just as the hour began. A group that is mostly away is a poller: each time it comes it is
+    rebalanced, and nobody waits for that.
+    """
+    if seen.away > cfg.away:
+        return 0
     if max(seen.joined, seen.left) > seen.members:
         return max(seen.joined, seen.left) - seen.members
-    return max(0, seen.rebalances - cfg.each * (seen.joined + seen.left))
+    changes = seen.joined + seen.left
+    return max(0, seen.rebalances - cfg.each * (changes + 1)) if changes else max(seen.rebalances, seen.unstable)
 
 
 def _often(seen: Turns, cfg: Config) -> Path:

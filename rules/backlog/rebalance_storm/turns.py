@@ -19,6 +19,7 @@ class Turns:
     joined: int
     left: int
     members: int  #: the most there were
+    away: float  #: share of looks at which there were none
 
     @property
     def share(self) -> float:
@@ -40,6 +41,7 @@ def turns(backlog: Backlog, span: timedelta, lately: timedelta) -> Turns:
         joined=joined,
         left=max(0, joined + gone),
         members=int(max(members.values, default=0)),
+        away=members.values.count(0.0) / len(members) if members.values else 0.0,
     )
 
 
