@@ -223,7 +223,7 @@ def test_one_run_tells_every_mistake_of_configuration_thresholds_and_workflow_fi
     (tmp_path / "seamwatch.yaml").write_text(
         "log: {level: inf}\n"
         "log: {format: text}\n"
-        "rules: {LAG-01: {dleta: 3, delta: much}, LAG-09: {}, LGA-01: {x: 1}}\n"
+        "rules: {LAG-01: {dleta: 3, delta: much}, LAG-99: {}, LGA-01: {x: 1}}\n"
         "workflows: [flow.yaml, flows.yaml]\n"
     )
     (tmp_path / "flows.yaml").write_text(
@@ -239,7 +239,7 @@ def test_one_run_tells_every_mistake_of_configuration_thresholds_and_workflow_fi
         'seamwatch.yaml, line 3, column 18: LAG-01 has no threshold "dleta". Did you mean "delta"?',
         'seamwatch.yaml, line 3, column 35: rules.LAG-01.delta is "much", not a number of seconds. Write a number of '
         "seconds, such as 300.",
-        'seamwatch.yaml, line 3, column 42: there is no rule "LAG-09". Did you mean "LAG-01"?',
+        'seamwatch.yaml, line 3, column 42: there is no rule "LAG-99". Did you mean "LAG-01"?',
         'seamwatch.yaml, line 3, column 54: there is no rule "LGA-01". Did you mean "LAG-01"?',
         'seamwatch.yaml, line 4, column 13: workflows[0] is "flow.yaml", which does not exist. '
         'Did you mean "flows.yaml"?',

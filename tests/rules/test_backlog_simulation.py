@@ -17,7 +17,8 @@ import pytest
 from agent.engine.backlogs import paused
 from agent.model.rule import Rule
 from agent.model.seam import group, topic
-from agent.model.subjects import Backlog, Series
+from agent.model.series import Series
+from agent.model.subjects import Backlog
 from agent.model.verdict import Outcome
 from rules.backlog.lost_events.rule import lost_events
 from rules.backlog.rebalance_storm.rule import rebalance_storm

@@ -24,6 +24,7 @@ USER = st.builds(
     TableUser, component=COMPONENT, owner=st.sampled_from([None, "x", "y"]), count=COUNT, relay=st.booleans()
 )
 END = AS_OF.timestamp()
+SPAN = st.sampled_from([None, timedelta(0), timedelta(minutes=5), timedelta(hours=20), timedelta(days=9)])
 
 
 GROUPS = st.lists(st.sampled_from([group(name, "prod") for name in "abc"]), max_size=4, unique=True).map(tuple)
@@ -65,7 +66,17 @@ SUBJECTS: dict[type, st.SearchStrategy[Subject]] = {
     ),
     Backlog: st.builds(
         Backlog, as_of=st.just(AS_OF), group=st.just(GROUP), topic=st.just(TOPIC),
-        lag=series(), age=series(), committed=series(), produced=series(),
+        lag=series(), age=series(), committed=series(), produced=series(), age_median=series(), skew=series(),
+        lost=series(), hot_written=series(), window_written=series(), retention_left=series(), retention_used=series(),
+        held=series(), held_messages=series(), members=series(), epochs=series(), rebalances=series(), joined=series(),
+        unstable=series(), looks=series(), commit_gap=SPAN, still=SPAN, steady=SPAN, state_for=SPAN, offsets_kept=SPAN,
+        retention=SPAN, transaction_timeout=SPAN, observed_for=SPAN.map(lambda span: span or timedelta(0)),
+        arrived=st.none() | st.integers(-50, 2_000), arrivals=st.none() | COUNT, partitions=st.none() | COUNT,
+        orphaned=st.none() | COUNT, static_members=st.none() | COUNT, loss_tolerant=MAYBE,
+        protocol=st.sampled_from([None, "classic", "consumer", "share", "streams"]),
+        state=st.sampled_from([None, "Empty", "Stable", "Dead", "Reconciling"]),
+        settings=st.sampled_from([{}, {"retention.ms": "-1"}, {"retention.ms": "1000", "retention.bytes": "x"}]),
+        behind=st.dictionaries(st.sampled_from(["0", "7"]), COUNT),
     ),
     Contract: st.builds(
         Contract, as_of=st.just(AS_OF), contract=st.just(schema_subject("main", "orders-value")), compatibility=MODES,

@@ -4,7 +4,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.model.subjects import Backlog, Series
+from agent.model.series import Series
+from agent.model.subjects import Backlog
 
 _SAME = 0.9  #: of a leap must show in the lag as well: else a partition came or went, and nothing was skipped
 _BACKLOGGED = 3  #: looks at work on a backlog: they tell how fast the group can be

@@ -74,11 +74,11 @@ def lost_events(backlog: Backlog, cfg: Config) -> Verdict:
 
 
 def _found(backlog: Backlog, cfg: Config) -> Loss:
-    """Most groups are never far behind, and can neither have jumped nor gone back."""
+    """Where no lag rose or fell by as much at once, no commits can have jumped or gone back: that is most groups."""
     if not backlog.committed.values:
         return Loss(None)
     deleted = _deleted(backlog, cfg)
-    if max(backlog.lag.values, default=0.0) < cfg.least:
+    if all(abs(after - before) < cfg.least / 2 for before, after in pairwise(backlog.lag.values)):
         return Loss(deleted)
     now, limits = backlog.as_of.timestamp(), _limits(cfg)
     seen = points(backlog, now - cfg.span.total_seconds(), now)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.model.subjects import Backlog, Series
+from agent.model.series import Series
+from agent.model.subjects import Backlog
 from rules.backlog import recent
 
 

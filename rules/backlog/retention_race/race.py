@@ -5,7 +5,8 @@ from datetime import timedelta
 from itertools import combinations
 
 from agent.measure.statistics import median
-from agent.model.subjects import Backlog, Series
+from agent.model.series import Series
+from agent.model.subjects import Backlog
 from rules.backlog import recent
 
 MINIMA = 12  #: of the hour: one in 5 min, so that a poller's saw shows its low points only
@@ -20,7 +21,8 @@ class Race:
     left: float | None
     kept: float | None  #: the age at which messages are deleted, by time or earlier by size
     gained: float | None  #: by how much the lowest of what is left rose from the first third of the hour to the last
-    aging: float | None  #: by how much `kept` grew a second: of 1 where nothing is deleted, and the first one only ages
+    waited: float  #: since nothing was unread, at least
+    aging: float | None  #: growth of `kept` a second since: 1 where nothing is deleted, and the first message only ages
     falls: float | None  #: s a second, the trend of what is left; above 0 it falls
     soonest: float | None  #: until it is used up, at the steepest and at the flattest of the likely slopes
     latest: float | None
@@ -34,13 +36,14 @@ def race(backlog: Backlog, span: timedelta) -> Race:
     kept = None if now is None or age is None else now + age
     lows = _minima(left, backlog.as_of.timestamp() - span.total_seconds(), span.total_seconds() / MINIMA)
     slopes = sorted((b - y) / (a - x) for (x, y), (a, b) in combinations(lows, 2)) if len(lows) > 2 else []
-    cut = int(len(slopes) * _SHARE)
+    cut, waited = int(len(slopes) * _SHARE), _waited(backlog)
     return Race(
         used=backlog.retention_used.last,
         left=now,
         kept=kept,
         gained=_gained(lows),
-        aging=_aging(left, backlog.age),
+        waited=waited,
+        aging=_aging(left.since(backlog.as_of.timestamp() - waited), backlog.age),
         falls=-median(slopes) if slopes else None,
         soonest=_until(now, slopes[cut]) if slopes else None,
         latest=_until(now, slopes[-1 - cut]) if slopes else None,
@@ -62,6 +65,16 @@ def _gained(lows: list[tuple[float, float]]) -> float | None:
     if third < 1:
         return None
     return min(value for _, value in lows[-third:]) - min(value for _, value in lows[:third])
+
+
+def _waited(backlog: Backlog) -> float:
+    now = backlog.as_of.timestamp()
+    since = now
+    for at, lag in zip(reversed(backlog.lag.times), reversed(backlog.lag.values), strict=True):
+        if lag <= 0:
+            break
+        since = min(since, at)
+    return now - since
 
 
 def _aging(left: Series, age: Series) -> float | None:

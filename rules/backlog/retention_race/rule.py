@@ -24,13 +24,15 @@ class Config:
     warn: float = 0.5  #: of the retention used by the oldest unread message (R)
     critical: float = 0.8  #: likewise (R): of 7 d a day and a half is left, which is a weekend
     horizon: timedelta = timedelta(hours=24)  #: a forecast reaches so far (R): somebody is at work within it
-    forecast_used: float = 0.25  #: of the retention; less is a pause, not a race (ours)
+    forecast_used: float = 0.33  #: of the retention; less is a pause, not a race (ours)
+    pause: float = 1.1  #: times its longest pause; within it no trend foretells when it goes on (ours)
     falls: float = 0.1  #: s of retention a second: 6 min an hour; a slower fall is noise of stamps (ours)
     minima: int = 6  #: of the hour's twelve, so that a trend has an interval (ours)
     span: timedelta = timedelta(hours=1)  #: over which it drains or falls
     drained: timedelta = timedelta(minutes=1)  #: what is left must have risen by more, or it drains nothing (ours)
     #: growth a second of the age at which messages are deleted; near 1 none is, and the first only gets older (ours)
     aging: float = 0.5
+    waited: timedelta = timedelta(minutes=10)  #: over which that growth is seen (ours)
     given_up: timedelta = timedelta(days=3)  #: without members: a weekend and a day, after which it was given up (ours)
     stale: timedelta = timedelta(minutes=10)  #: two looks of the slowest recording that is of use, one in 5 min
 
@@ -54,15 +56,16 @@ def retention_race(backlog: Backlog, cfg: Config) -> Verdict:
         looked(backlog, cfg.stale),
         unread(backlog),
     )
-    if backlog.lag.last == 0:
-        return fails_when(*parts, says="", meets=f"{backlog.group.name} has read all of {backlog.topic.name}.")
+    used = backlog.retention_used.last
+    if not backlog.lag.last or (used is not None and used < min(cfg.warn, cfg.forecast_used)):
+        return fails_when(*parts, _share(used, cfg), says="", meets=_in_time(backlog))
     seen = race(backlog, cfg.span)
     severity, why, evidence = _weight(backlog, seen, cfg)
     return fails_when(
         *parts,
         AnyOf((_used(backlog, seen, cfg), _forecast(backlog, seen, cfg))),
         says=_says(backlog, seen),
-        meets=f"{backlog.group.name} reads {backlog.topic.name} long before its messages are deleted.",
+        meets=_in_time(backlog),
         severity=severity,
         weighed=why,
         evidence=evidence,
@@ -94,10 +97,17 @@ def _given_up(backlog: Backlog, cfg: Config) -> bool:
 
 
 def _used(backlog: Backlog, seen: Race, cfg: Config) -> Path:
-    learn = "give a recording with the age of what is unread, or two looks at the topic's end offsets"
-    claim = Claim("share of the retention used", seen.used, ">=", cfg.warn, learn=learn)
     gained = () if seen.gained is None else (_gained(seen.gained, cfg),)
-    return Path("used", (claim, *gained, *_limited(backlog, seen, cfg)))
+    return Path("used", (_share(seen.used, cfg), *gained, *_limited(backlog, seen, cfg)))
+
+
+def _share(used: float | None, cfg: Config) -> Claim:
+    learn = "give a recording with the age of what is unread, or two looks at the topic's end offsets"
+    return Claim("share of the retention used", used, ">=", cfg.warn, learn=learn)
+
+
+def _in_time(backlog: Backlog) -> str:
+    return f"{backlog.group.name} reads {backlog.topic.name} long before its messages are deleted."
 
 
 def _gained(seconds: float, cfg: Config) -> Claim:
@@ -106,15 +116,15 @@ def _gained(seconds: float, cfg: Config) -> Claim:
     )
 
 
-def _limited(backlog: Backlog, seen: Race, cfg: Config) -> tuple[Need | Claim, ...]:
+def _limited(backlog: Backlog, seen: Race, cfg: Config) -> tuple[Claim, ...]:
     """Deleted by size, as it seems; but where that age grows, nothing is deleted and the first message only ages."""
     kept = backlog.retention
     if kept is None or seen.kept is None or seen.kept >= 0.95 * kept.total_seconds():
         return ()
     aging = None if seen.aging is None else round(seen.aging, 2)
     return (
-        Need("growth a second of the age at which messages go", aging, "<=", 1e6, learn=LOOK),
-        Claim("s a second by which the age at which messages go grows", aging, "<", cfg.aging),
+        Claim("min for which messages have waited", round(seen.waited / 60, 1), ">=", cfg.waited.total_seconds() / 60),
+        Claim("s a second by which the age at which messages go grows", aging, "<", cfg.aging, learn=LOOK),
     )
 
 
@@ -129,9 +139,18 @@ def _forecast(backlog: Backlog, seen: Race, cfg: Config) -> Path:
             Claim("s of retention lost a second", _round(seen.falls), ">=", cfg.falls, learn=LOOK),
             Claim("s until nothing is left", _within(seen), "<=", horizon, learn=LOOK),
             Claim("s between the soonest and the latest", horizon + 1 if apart is None else apart, "<=", horizon),
+            *_paused(backlog, cfg),
             *_limited(backlog, seen, cfg),
         ),
     )
+
+
+def _paused(backlog: Backlog, cfg: Config) -> tuple[Claim, ...]:
+    """A group that stands still and often does: what is left falls until it goes on."""
+    if backlog.still is None or backlog.commit_gap is None:
+        return ()
+    over = (backlog.still - cfg.pause * backlog.commit_gap).total_seconds()
+    return (Claim("s without a commit, over its longest pause", round(over, 1), ">", 0),)
 
 
 def _within(seen: Race) -> float | None:
