@@ -239,7 +239,7 @@ def test_one_run_tells_every_mistake_of_configuration_thresholds_and_workflow_fi
         'seamwatch.yaml, line 3, column 18: LAG-01 has no threshold "dleta". Did you mean "delta"?',
         'seamwatch.yaml, line 3, column 35: rules.LAG-01.delta is "much", not a number of seconds. Write a number of '
         "seconds, such as 300.",
-        'seamwatch.yaml, line 3, column 42: there is no rule "LAG-99". Did you mean "LAG-01"?',
+        'seamwatch.yaml, line 3, column 42: there is no rule "LAG-99". Did you mean "LAG-09"?',
         'seamwatch.yaml, line 3, column 54: there is no rule "LGA-01". Did you mean "LAG-01"?',
         'seamwatch.yaml, line 4, column 13: workflows[0] is "flow.yaml", which does not exist. '
         'Did you mean "flows.yaml"?',
@@ -321,7 +321,7 @@ def test_a_rule_is_explained_by_its_id_or_its_name(word: str, tmp_path: Path) ->
     ("word", "says"),
     [
         ("LAG-1", 'Did you mean "LAG-01"?'),
-        ("lag", 'Did you mean "LAG-01"?'),
+        ("lag", 'Did you mean "LAG-09"?'),
         ("risinglag", 'Did you mean "rising-lag"?'),
         ("XYZ-99", "There are DLQ-01, GOV-01, "),
     ],

@@ -91,8 +91,8 @@ def _members(empty: bool | None) -> Need:
 
 
 def _commits(backlog: Backlog) -> bool:
-    """It commits without members: it takes its partitions itself."""
-    return len(set(backlog.committed.values)) > 1
+    """It goes on committing without members: it takes its partitions itself."""
+    return backlog.still is None and len(set(backlog.committed.values)) > 1
 
 
 def _idle(backlog: Backlog, cfg: Config) -> timedelta | None:
