@@ -17,6 +17,7 @@ from agent.store.store import SeamRow, SourceRow, Store
 
 Values = tuple[int, ...]
 NOTHING: Values = (0,) * len(Column)  #: the sums of what nothing crossed
+RHYTHM = timedelta(days=8)
 BACKLOG_SPAN = timedelta(minutes=80)
 RUNS_SPAN = timedelta(days=35)
 GUARDED = " (guarded)"  #: ends the name of a side effect that may be repeated
@@ -127,9 +128,13 @@ class Estate:
 
     @cached_property
     def commit_gaps(self) -> Mapping[SubjectRef, float]:
-        """The longest pause between commits in 24 h, in seconds, of each group on each topic."""
-        found = self._store.series_of(["commit_gap_seconds"], self.as_of - timedelta(days=1), self.as_of)
-        return {subject: max(one.values) for (subject, _), one in found.items() if one.values}
+        """The longest pause between commits in 24 h, in seconds, of each group on each topic.
+
+        Of one that did not commit in that time, its longest in eight days: once a week is a rhythm too.
+        """
+        found = self._store.series_of(["commit_gap_seconds"], self.as_of - RHYTHM, self.as_of)
+        day = (self.as_of - timedelta(days=1)).timestamp()
+        return {subject: max(one.since(day).values or one.values) for (subject, _), one in found.items() if one.values}
 
     @cached_property
     def state_since(self) -> Mapping[Component, datetime]:

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from agent.model.steps import code, typed
 from agent.model.series import Series
+from agent.model.steps import code, typed
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Need, OnlyIf, Reason, Severity
 

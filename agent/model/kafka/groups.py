@@ -54,7 +54,7 @@ class GroupFacts:
             if number is not None:
                 yield from self._news.tell(subject, measure, look.at, float(number))
         if group.state is not None:
-            yield from self._news.tell_trouble(subject, "unstable", look.at, float(moving(group)))
+            yield from self._news.tell(subject, "unstable", look.at, float(moving(group)))
         rebalances, joined = self._turned.get((look.cluster, name), (0, 0))
         if rebalances:
             yield Sample(subject, "rebalances", look.at, float(rebalances), Merge.SUM)

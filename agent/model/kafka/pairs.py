@@ -17,6 +17,7 @@ MAX_BEHIND = 16  #: partitions of a group on a topic that are told one by one, t
 SKEWED = 3  #: partitions of which some may be further behind than the others
 SKEW_SECONDS = 15 * 60.0  #: over which a partition's share of what is written is counted (RULES, LAG-05)
 SKEW_AGE = 60.0  #: s; younger than that, a partition is not worth comparing
+FOR_EVER = 3650 * 86_400.0  #: s
 GAP_AGAIN = 12 * 3600.0  #: s after which an ordinary gap between commits is told again
 
 
@@ -47,6 +48,7 @@ class Summed:
         self.lag: list[int] = rows.total(lagging).tolist()
         self.produced: list[int] = rows.total(np.where(readable, seen.end, 0)).tolist()
         self.lost: list[int] = rows.total(seen.lost).tolist()
+        self.started = [bool(known) for known in count(seen.started)]
         self.age: list[float] = np.round(rows.highest(np.where(relevant, seen.age, -np.inf)), 3).tolist()
         self.younger: list[float] = np.round(rows.highest(seen.younger), 3).tolist()
         self.relevant, blurred = count(relevant), count(relevant & np.isnan(seen.age))
@@ -65,13 +67,14 @@ class PairFacts:
         self._behind: dict[SubjectRef, dict[int, int]] = {}
         self._moved: dict[SubjectRef, tuple[float, float]] = {}  #: when commits advanced last, and the sum then
         self._gap: dict[SubjectRef, tuple[float, float]] = {}  #: the longest gap told, and when
-        self._retention: dict[tuple[str, str], float | None] = {}
+        self._retention: dict[tuple[str, str], tuple[float | None, bool]] = {}  #: s, and whether size deletes too
 
     def remember(self, cluster: str, topic: str, settings: Mapping[str, str | None]) -> None:
         """How long a topic keeps its records, as its settings say it: they come less often than offsets."""
-        millis, policy = settings.get("retention.ms"), settings.get("cleanup.policy") or "delete"
-        kept = float(millis) / 1000 if millis and millis.isascii() and millis.isdigit() and "delete" in policy else None
-        self._retention[cluster, topic] = kept
+        deletes = "delete" in (settings.get("cleanup.policy") or "delete")
+        millis, most = _number(settings.get("retention.ms")), _number(settings.get("retention.bytes"))
+        kept = millis / 1000 if millis is not None and deletes else None
+        self._retention[cluster, topic] = (kept, deletes and most is not None)
 
     def facts(self, pair: Pair, seen: Progress, sums: Summed, index: int, numbers: Whole) -> Iterator[Fact]:
         """Every fact about a group on a topic."""
@@ -83,7 +86,8 @@ class PairFacts:
             if sums.readable[index]:
                 yield from self._news.tell(subject, "lag", at, float(sums.lag[index]))
                 yield from self._news.tell(subject, "produced", at, float(sums.produced[index]))
-        yield from self._news.tell_trouble(subject, "lost", at, float(sums.lost[index]))
+        if sums.started[index]:
+            yield from self._news.tell(subject, "lost", at, float(sums.lost[index]))
         if sums.whole[index] and sums.aged[index]:
             yield from self._news.tell(subject, "age_seconds", at, sums.age[index], Merge.MAX)
             yield from self._news.tell_trouble(subject, "stamp_skew_seconds", at, sums.younger[index])
@@ -120,13 +124,15 @@ class PairFacts:
 
     def _left(self, pair: Pair, seen: Progress, lag: int) -> Iterator[Fact]:
         """Until the first unread records are deleted: by time, or as early as size has deleted others."""
-        kept, topics = self._retention.get((pair.look.cluster, pair.topic)), pair.look.topics
-        if kept is None or topics is None:
+        (kept, by_size), topics = self._retention.get((pair.look.cluster, pair.topic), (None, False)), pair.look.topics
+        if topics is None or (kept is None and not by_size):
             return
+        kept = FOR_EVER if kept is None else kept
         at, left, used = pair.look.at, kept, 0.0
         if lag:
             waiting = seen.lag[pair.rows] > 0
-            age, effective = seen.age[pair.rows][waiting], _kept(pair, seen, topics, kept)[waiting]
+            effective = _kept(pair, seen, topics, kept) if by_size else np.full(len(waiting), kept)
+            age, effective = seen.age[pair.rows][waiting], effective[waiting]
             left, used = float((effective - age).min()), float((age / np.maximum(effective, 1.0)).max())
         yield from self._news.tell(pair.subject, "retention_left_seconds", at, round(max(0.0, left), 0))
         yield from self._news.tell_trouble(pair.subject, "retention_used", at, round(used, 3))
@@ -146,8 +152,13 @@ class PairFacts:
             self._behind.pop(pair.subject, None)
 
 
+def _number(text: str | None) -> float | None:
+    """A limit as a setting tells it; None for none (-1)."""
+    return float(text) if text and text.isascii() and text.isdigit() else None
+
+
 def _kept(pair: Pair, seen: Progress, topics: Topics, kept: float) -> Real:
-    """The age at which records really go: that of the first one left where older ones are gone, else the setting."""
+    """The age at which records go where their size counts: that of the first one left, if older ones are gone."""
     place = seen.place[pair.rows]
     inside = place != UNSEEN
     first, start = np.full(len(place), np.nan), np.zeros(len(place), dtype=np.int64)

@@ -53,15 +53,15 @@ class Progress:
     age: Real  #: s, of the oldest unread record; NaN where it is not known
     younger: Real  #: s by which stamps made the record younger than it can be
     lost: Whole  #: records that were deleted before they were read
+    started: npt.NDArray[np.bool_]  #: the log start was seen
 
 
 def unknown(committed: Committed) -> Progress:
     """What is known where no topics were read."""
     rows = len(committed.offset)
     nothing = np.full(rows, UNSEEN, dtype=np.int64)
-    return Progress(
-        np.zeros(rows, dtype=np.bool_), nothing, nothing, committed.age, np.zeros(rows), np.zeros(rows, dtype=np.int64)
-    )
+    lost, started = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.bool_)
+    return Progress(nothing, nothing, nothing, committed.age, np.zeros(rows), lost, started)
 
 
 def progress(topics: Topics, committed: Committed, where: Joined, arrivals: "Arrivals") -> Progress:
@@ -78,7 +78,7 @@ def progress(topics: Topics, committed: Committed, where: Joined, arrivals: "Arr
         topic = int(np.searchsorted(topics.rows.first, where.place[rows[0]], side="right")) - 1
         column = where.place[rows] - topics.rows.first[topic]
         age[rows], younger[rows] = arrivals.older(topics.rows.names[topic], column, offset[rows], committed.age[rows])
-    return Progress(where.place, lag, end, age, younger, np.where(gone, start - offset, 0))
+    return Progress(where.place, lag, end, age, younger, np.where(gone, start - offset, 0), start != UNSEEN)
 
 
 def _runs(rows: Whole, of_topic: Whole) -> list[Whole]:

@@ -81,7 +81,7 @@ class TopicFacts:
         held = np.maximum(0, end - stable)
         yield from self._news.tell_trouble(subject_of(topic), "held_messages", look.at, float(held.sum()))
         stands = float(np.where(held > 0, now - since, 0.0).max())
-        yield from self._news.tell_trouble(subject_of(topic), "held_seconds", look.at, round(stands, 0))
+        yield from self._news.tell(subject_of(topic), "held_seconds", look.at, round(stands, 0))
 
 
 OWN_SOURCE = f"{NAME}, set on the topic"

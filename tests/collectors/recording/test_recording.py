@@ -101,7 +101,10 @@ def test_kafka_tells_lag_age_progress_and_members() -> None:
         (ON, "produced"): 1200,
         (ON, "age_seconds"): 12.5,
         (ON, "retention_left_seconds"): 604_788,
+        (ON, "lost"): 0,
+        (ON, "unstable"): 0,
         ("topic:prod/orders", "kept"): 1200,
+        ("topic:prod/orders", "held_seconds"): 0,
         ("topic:prod/orders", "producers"): 1,
     }
     assert told(reading) == {
