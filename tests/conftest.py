@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ TESTBED = Path(__file__).parent / "testbed"
 _NAMES = itertools.count()
 
 
+# A refused connection of kafka-python is closed no sooner than its exception is forgotten.
+REFUSED = r"unclosed <socket.socket fd=\d+, family=2, type=1, proto=6, laddr=\('0.0.0.0'"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass what a client does to a server that is down."""
+    config.addinivalue_line("filterwarnings", f"ignore:{REFUSED}:ResourceWarning")
+    warnings.filterwarnings("ignore", REFUSED, ResourceWarning)  # after the last test too
+
+
 def missing(reason: str) -> None:
     """Skip, or fail where every server is required."""
     if os.environ.get("SEAMWATCH_REQUIRE_ALL") == "1":
@@ -32,17 +43,23 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
-def free_port(start: int = 25_432) -> int:
-    """A port below 32768 that nothing listens on; each of several test processes looks in a range of its own."""
+def free_port(start: int = 25_432, beside: Iterable[int] = ()) -> int:
+    """A port below 32768 that nothing listens on, nor on those that many ports above it; each of several test
+    processes looks in a range of its own."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     for port in range(start + 400 * (worker % 8), 32_000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if all(_is_free(port + more) for more in (0, *beside)):
             return port
     return pytest.fail("no port is free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @pytest.fixture(scope="session")
