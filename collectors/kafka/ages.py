@@ -103,7 +103,9 @@ class Target:
 
     @property
     def found(self) -> int:
-        """The best that is known, ms."""
+        """The best that is known, ms; beyond `limit` where a record before it is stamped so."""
+        if self.low >= self.limit:
+            return self.low
         return min(self.limit, self._found)
 
     @property

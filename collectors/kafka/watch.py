@@ -31,6 +31,7 @@ from collectors.kafka.link import Link
 from collectors.kafka.offsets import Answer, Offsets
 
 STEADY, FIRST = 10, 40  #: requests of a look, a broker (the published bars)
+MORE, FEW = 60, 500  #: further questions of a first look where few partitions, of many groups each, have not enough
 METADATA_SECONDS = 60.0
 HELD_LOOKS = 24  #: ends that are remembered, for how late a record can have arrived
 
@@ -59,7 +60,7 @@ class Watch:
         self.ages = Ages()
         names = Names()
         self._groups, self._offsets = Groups(self.link, names), Offsets(self.link, names)
-        self._errands = Errands(self.link, self._offsets)
+        self.errands = Errands(self.link, self._offsets)
         self._layout: Layout | None = None
         self._columns = Columns.unseen(Segments.of([]))
         self._told_at = 0.0  #: when the metadata was read, Unix seconds
@@ -80,7 +81,7 @@ class Watch:
         self._groups.describe(found)
         refused: dict[Why, TroubleError] = {}
         columns = self._read(seen, refused)
-        fresh = self._errands.run(seen, found, at.timestamp(), first=not self._looks)
+        fresh = self.errands.run(seen, found, at.timestamp(), first=not self._looks)
         if fresh.topics is not None:
             policies = {name: told.get("cleanup.policy") or "" for name, told in fresh.topics.items()}
             self.ages.compacted = frozenset(name for name, policy in policies.items() if "compact" in policy)
@@ -93,7 +94,7 @@ class Watch:
         about = {name: _about(name, one, fresh) for name, one in seen.about.items()}
         groups = {name: _settled(name, group, fresh) for name, group in found.groups.items()}
         topics = Topics(seen.rows, columns.start, columns.end, columns.stable, columns.first, about)
-        unseen = _unseen(self._errands, topics, groups)
+        unseen = _unseen(self.errands, topics, groups)
         return Look(
             cluster=self.access.cluster,
             at=at,
@@ -141,7 +142,7 @@ class Watch:
         if before is None or new.rows is not before.rows:
             self._columns = _carried(before, self._columns, new)
             self._ends.clear()
-            self._errands.soon("topic settings", "first records")
+            self.errands.soon("topic settings", "first records")
         elif before is not None and np.array_equal(before.leader, new.leader):
             new = replace(new, leader=before.leader)
         self._layout, self._told_at = new, now
@@ -232,6 +233,8 @@ class Watch:
             }
 
         found = self.ages.search(offsets, arrived, probe, steps)
+        if not self._looks and self.ages.unsure and len(offsets) <= FEW:
+            found = self.ages.search(offsets, arrived, probe, MORE)
         for row, at in zip(asked.tolist(), where, strict=True):
             stamps[row] = found.get((at, int(wanted[row])), UNSEEN)
 
