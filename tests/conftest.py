@@ -26,14 +26,18 @@ TESTBED = Path(__file__).parent / "testbed"
 _NAMES = itertools.count()
 
 
-# A refused connection of kafka-python is closed no sooner than its exception is forgotten.
-REFUSED = r"unclosed <socket.socket fd=\d+, family=2, type=1, proto=6, laddr=\('0.0.0.0'"
+# A connection of kafka-python that is refused, or whose certificate is, is closed when its exception is forgotten.
+REFUSED = (
+    r"unclosed <socket.socket fd=\d+, family=2, type=1, proto=6, laddr=\('0.0.0.0'",
+    r"unclosed <ssl.SSLSocket fd=\d+, family=2",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what a client does to a server that is down."""
-    config.addinivalue_line("filterwarnings", f"ignore:{REFUSED}:ResourceWarning")
-    warnings.filterwarnings("ignore", REFUSED, ResourceWarning)  # after the last test too
+    for refused in REFUSED:
+        config.addinivalue_line("filterwarnings", f"ignore:{refused}:ResourceWarning")
+        warnings.filterwarnings("ignore", refused, ResourceWarning)  # after the last test too
 
 
 def missing(reason: str) -> None:

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, NoReturn
 
 from kafka import errors
 from kafka.net.manager import KafkaConnectionManager
+from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.net.selector import NetworkSelector
 from kafka.protocol.metadata import MetadataRequest
 
@@ -183,7 +184,7 @@ class Link:
         answers: list[Any] = []
         for node, request, future in waiting:
             try:
-                answer = await future
+                answer = await future if not isinstance(future, Exception) else _raise(future)
             except RAISED as problem:
                 answers.append(_told(problem, f"broker {node}, {_kind(request)}"))
                 continue
@@ -202,7 +203,10 @@ class Link:
         self.requests[_kind(request)] += 1
         if isinstance(request, Raw):
             self.sent += len(request._body)
-        return self._manager.send(request, node_id=node)
+        try:
+            return self._manager.send(request, node_id=node)
+        except RAISED as problem:  # a broker that the cluster no longer names
+            return problem
 
     def wait(self, seconds: float) -> None:
         """Let timers and lost connections be seen to."""
@@ -216,6 +220,10 @@ class Link:
         if net is not None:
             net.poll(timeout_ms=0)
             net.close()
+
+
+def _raise(problem: Exception) -> NoReturn:
+    raise problem
 
 
 def _kind(request: Any) -> str:
@@ -258,7 +266,7 @@ def _config(access: Access) -> dict[str, Any]:
     return told
 
 
-class _Token:
+class _Token(AbstractTokenProvider):  # type: ignore[misc]  # untyped
     """A token of ours, as kafka-python asks for one."""
 
     def __init__(self, fresh: Any) -> None:
@@ -282,7 +290,7 @@ def _told(problem: Exception, where: str) -> TroubleError:
     if isinstance(problem, errors.RequestTimedOutError | errors.KafkaTimeoutError):
         return TroubleError(Why.TIMEOUT, f"{where}: {text}")
     if isinstance(problem, errors.IncompatibleBrokerVersion | errors.UnsupportedVersionError):
-        return TroubleError(Why.UNSUPPORTED, f"{where}: {text}")
+        return TroubleError(Why.UNSUPPORTED, f"{where}: not offered by this broker")
     if isinstance(problem, errors.KafkaProtocolError):
         return TroubleError(Why.BROKEN, f"{where}: {text}")
     return TroubleError(Why.UNREACHABLE, f"{where}: {text}")

@@ -1,0 +1,76 @@
+"""The commands that need a broker: init, doctor, record; and the agent itself, as a user starts them."""
+
+import gzip
+import json
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+from agent.app.schemas import schema
+from tests.e2e.commands import told
+from tests.kafka.estate import Estate
+from tests.kafka.servers import Secure
+
+pytestmark = pytest.mark.real
+
+
+def test_init_writes_what_doctor_and_record_then_use(broker: str, estate: Estate, tmp_path: Path) -> None:
+    topic, group = estate.topic(), estate.name("reader")
+    estate.produce(topic, 8)
+    estate.commit(group, {(topic, 0): 3})
+    begun = told("init", "--kafka", broker, "--name", "prod", cwd=tmp_path)
+    assert begun.code == 0, begun
+    assert "speaks Kafka, in plain text, without a login" in begun.out
+    again = told("init", "--kafka", broker, cwd=tmp_path)
+    assert again.code == 2
+    assert "left as it is" in again.out
+    seen = told("doctor", "kafka", cwd=tmp_path)
+    assert seen.code == 0, seen
+    assert "everything is allowed to everybody" in seen.out
+    kept = told("record", "looks.ndjson.gz", "--for", "3s", "--every", "1s", cwd=tmp_path)
+    assert kept.code == 0, kept
+    lines = [json.loads(line) for line in gzip.decompress((tmp_path / "looks.ndjson.gz").read_bytes()).splitlines()]
+    assert 2 <= len(lines) <= 4
+    validator = jsonschema_rs.validator_for(schema("recording"))
+    assert all(validator.is_valid(line) for line in lines)
+    assert lines[-1]["groups"][group]["committed"][topic] == {"0": 3}
+    judged = told("scan", "looks.ndjson.gz", "--format", "json", cwd=tmp_path)
+    assert judged.code == 0
+    seams = [(one["source"], one["target"]) for one in json.loads(judged.out)["seams"]]
+    assert (f"topic:prod/{topic}", f"group:prod/{group}") in seams
+
+
+def test_init_says_what_a_secure_broker_wants_and_takes_a_password_by_reference_only(
+    secure: Secure, tmp_path: Path
+) -> None:
+    first = told("init", "--kafka", secure.bootstrap, cwd=tmp_path)
+    assert first.code == 3
+    assert "over TLS, with a login by" in first.out
+    assert "--ca FILE" in first.out
+    plain = told("init", "--kafka", secure.bootstrap, "--password", "hunter2", cwd=tmp_path)
+    assert plain.code == 2
+    assert "takes a reference" in plain.err
+    (tmp_path / "pw").write_text("admin-secret\n")
+    words = ("--ca", secure.ca, "--user", "admin", "--password", f"file:{tmp_path / 'pw'}", "--out", "two.yaml")
+    done = told("init", "--kafka", secure.bootstrap, *words, cwd=tmp_path)
+    assert done.code == 0, done
+    assert "admin-secret" not in (tmp_path / "two.yaml").read_text() + done.out
+    seen = told("doctor", "--config", "two.yaml", cwd=tmp_path)
+    assert seen.code == 0, seen
+
+
+def test_what_cannot_be_reached_is_told_with_what_to_do(tmp_path: Path) -> None:
+    done = told("init", "--kafka", "127.0.0.1:1", cwd=tmp_path)
+    assert done.code == 3
+    assert "Connection refused. Check the address" in done.out
+    assert not (tmp_path / "seamwatch.yaml").exists()
+    assert told("doctor", cwd=tmp_path).code == 2
+    assert told("record", "x.ndjson", cwd=tmp_path).code == 2
+    (tmp_path / "seamwatch.yaml").write_text('clusters: {gone: {bootstrap: ["127.0.0.1:1"]}}\n')
+    seen = told("doctor", "kafka", cwd=tmp_path)
+    assert seen.code == 3
+    assert "kafka/gone: cannot be seen" in seen.out
+    kept = told("record", "x.ndjson", "--for", "1s", cwd=tmp_path)
+    assert kept.code == 3
+    assert "kafka/gone: 127.0.0.1:1" in kept.err
