@@ -6,8 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent.app.rights import lacking, missing
 from agent.config.estates import Cluster, Sasl
 from agent.config.settings import Settings
+from agent.model.counting import counted
 from agent.model.kafka.facts import Fold
 from agent.model.kafka.look import Look
 from agent.model.pull import Cost, Pull, Seen
@@ -47,6 +49,7 @@ class KafkaPull:
         self._fold = Fold()
         self._last: Look | None = None
         self._memory, self._saved = memory, 0.0
+        self._refused: dict[str, str] = {}
 
     def look(self) -> Seen:
         """Look once. Raise NotSeenError."""
@@ -57,8 +60,15 @@ class KafkaPull:
             link = self.watch.link
             self.cost.requests, self.cost.sent, self.cost.received = link.requests.total(), link.sent, link.received
         self._keep(look.at)
-        refused = tuple(f"{what}: {why}" for what, why in look.refused.items() if why)
-        return Seen(look.at, tuple(self._fold.facts(look)), refused)
+        self._refused |= look.refused  # errands come by turns: what one was refused holds until it is run again
+        refused = {what: why for what, why in self._refused.items() if why}
+        return Seen(
+            look.at,
+            tuple(self._fold.facts(look)),
+            tuple(f"{what}: {why}" for what, why in refused.items() if not missing(why)),
+            _about(look),
+            tuple(lacking(refused.values(), self.watch.access.user, self.watch.access.bootstrap[0])),
+        )
 
     def _recall(self) -> None:
         """What was known of stamps before the start."""
@@ -91,6 +101,12 @@ class KafkaPull:
     def close(self) -> None:
         """Hang up."""
         self.watch.close()
+
+
+def _about(look: Look) -> str:
+    topics = "topics not shown" if look.topics is None else counted(len(look.topics.rows), "topic")
+    groups = "groups not shown" if look.groups is None else counted(len(look.groups), "group")
+    return f"{topics}, {groups}"
 
 
 def access(name: str, cluster: Cluster, base: Path) -> Access:

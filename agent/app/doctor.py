@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent.app.asked import access, pulls
+from agent.app.rights import NEEDED_BY
 from agent.config.estates import Cluster
 from agent.config.settings import Settings
 from agent.model.pull import NotSeenError
@@ -12,17 +13,6 @@ from collectors.kafka.ladder import LADDER, Climb, Has, Rung
 from collectors.kafka.watch import Watch
 
 KINDS = ("kafka", "connect", "registry")
-#: Rules that are blind, or see less, without a right; by its name in the ladder.
-NEEDED_BY = {
-    "Describe Topic": "LAG-01 to LAG-09, DLQ-01, DLQ-03, DLQ-04, DLQ-06, GRW-02, GOV-07, GOV-08, RCV-10, SCH-03",
-    "Describe Group": "LAG-01 to LAG-09, DLQ-03, GRW-02, GOV-07, TRC-02",
-    "DescribeConfigs Topic": "LAG-04, DLQ-03, IDM-05, SCH-01, RCV-10",
-    "DescribeConfigs Group": "DLQ-01 for share groups",
-    "Describe TransactionalId": "LAG-08 names the transaction",
-    "Describe Cluster": "no rule; what changed in rights is not told",
-    "DescribeConfigs Cluster": "LAG-08, LAG-09, GOV-08, RCV-10",
-    "Read Topic": "IDM-05; with sampling IDM-03, IDM-04, SCH-03",
-}
 ENOUGH = ("Describe Topic", "Describe Group")  #: without these nothing of a cluster can be judged
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from threading import Event, Thread
 
 from agent.app.looks import Looks
-from agent.model.pull import NotSeenError, Pull, Seen
+from agent.model.pull import Lack, NotSeenError, Pull, Seen
 from agent.store.engine import StoreError, StoreProblem
 from agent.store.store import Store
 
@@ -32,6 +32,8 @@ class Pulled:
     failed: int = 0  #: looks in a row that saw nothing
     trouble: str = ""  #: why the last look saw nothing, or was not written
     refused: tuple[str, ...] = ()  #: what the last look was not answered
+    about: str = ""
+    lacks: tuple[Lack, ...] = ()
     failures: Counter[str] = field(default_factory=Counter)  #: looks that saw nothing, by reason
     dropped: Counter[str] = field(default_factory=Counter)
 
@@ -87,6 +89,7 @@ class Pulling:
         if told.failed:
             log.info("source answers again", extra={"fields": {"source": told.source, "after_looks": told.failed}})
         told.failed, told.last_success, told.refused = 0, seen.at, seen.refused
+        told.about, told.lacks = seen.about, seen.lacks
         told.facts += len(seen.facts)
         try:
             if not self._attached:

@@ -127,11 +127,14 @@ def _pulled(one: Pulling) -> CollectorStatus:
         last_fact=told.last_success,
         facts=told.facts,
         per_second=0.0,
-        refused=dict(told.failures),
+        refused={},
         dropped=dict(told.dropped),
-        note="; ".join(filter(None, (told.trouble, *told.refused, _cost(cost)))),
+        note="; ".join(filter(None, (told.trouble, *told.refused))),
         hint="",
         every=told.every,
+        about=told.about,
+        brings=_cost(cost),
+        lacks=told.lacks,
     )
 
 
@@ -141,7 +144,7 @@ def _cost(cost: Cost) -> str:
         return ""
     requests, received = cost.requests / cost.looks, cost.received / cost.looks
     cpu = 1000 * cost.cpu_seconds / cost.looks
-    return f"a look costs {requests:,.0f} requests, {received / 1024:,.0f} KiB, {cpu:,.0f} ms of CPU"
+    return f"{requests:,.0f} requests a look; {received / 1024:,.0f} KiB, {cpu:,.0f} ms of CPU"
 
 
 def _recording(row: SourceRow, cut: Mapping[tuple[str, str], int], *, follows: bool) -> CollectorStatus:

@@ -12,12 +12,23 @@ class NotSeenError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """A right that is missing: which rules see less without it, and the line that gives it."""
+
+    right: str
+    blind: str
+    grant: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One look at one source."""
 
     at: datetime
     facts: tuple[Fact, ...]
     refused: tuple[str, ...] = ()  #: what was asked and not answered, in words
+    about: str = ""  #: what it consists of: `38 topics, 11 groups`
+    lacks: tuple[Lack, ...] = ()
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.near import nearest
 from agent.web.overview import URGENT, FindingView, Overview, SeamView
-from agent.web.status import STALE, Status
+from agent.web.status import Status
 from agent.web.thresholds import thresholds
 from agent.web.told import few
 from agent.web.verdicts import blindness, headline
@@ -303,7 +303,7 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
             gaps=gaps(views.causes(), views.rules),
             judged=any(views.counts().values()),
             dark=o.counts.get("blind", 0),
-            stale=STALE,
+            lacking=[(one, lack) for one in told.collectors for lack in one.lacks],
         )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agent.model.pull import Lack
+
 STALE = timedelta(minutes=5)  #: without a fact; shorter, and a quiet night reads as an outage
 
 
@@ -22,6 +24,9 @@ class CollectorStatus:
     note: str
     hint: str  #: the line to paste
     every: float = 0.0  #: seconds between two looks, of a source that is asked
+    about: str = ""  #: what it consists of
+    brings: str = ""  #: what a look costs
+    lacks: tuple[Lack, ...] = ()
 
     def silent(self, started: datetime, now: datetime) -> timedelta | None:
         """For how long it has said nothing, where that is too long; a recording is never silent, it is over."""
@@ -41,6 +46,11 @@ class CollectorStatus:
             return self.per_second, "now"
         lasted = max(1.0, (now - started).total_seconds())
         return (self.facts / lasted, "since the start") if self.counts_spans else (0.0, "")
+
+    @property
+    def asked(self) -> bool:
+        """It is asked, again and again."""
+        return self.every > 0
 
     @property
     def counts_spans(self) -> bool:
