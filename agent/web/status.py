@@ -28,6 +28,11 @@ class CollectorStatus:
     brings: str = ""  #: what a look costs
     lacks: tuple[Lack, ...] = ()
 
+    @property
+    def called(self) -> str:
+        """Its name in a sentence."""
+        return f"{self.kind.capitalize()} {self.name}" if self.asked else self.name
+
     def silent(self, started: datetime, now: datetime) -> timedelta | None:
         """For how long it has said nothing, where that is too long; a recording is never silent, it is over."""
         if self.state == "replayed":

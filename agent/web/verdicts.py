@@ -76,7 +76,7 @@ def blindness(told: Status, now: datetime) -> str:
     if not silent:
         return ""
     first, quiet = silent[0]
-    words = f"{first.name} has {'been silent' if first.last_fact else 'not spoken'} for {ago(now - quiet, now)}"
+    words = f"{first.called} has {'been silent' if first.last_fact else 'not spoken'} for {ago(now - quiet, now)}"
     return words if len(silent) == 1 else f"{words}, and {plural(len(silent) - 1, 'other', 'others')} too"
 
 

@@ -27,6 +27,7 @@ _DEFAULT = 5  #: where a setting comes from: Kafka's own default
 _TOPIC_OWN = 1
 MOST_TOPICS = 2_000  #: in one request
 MOST_ACLS = 5_000
+NO_AUTHORIZER = 54  #: error of a cluster in which everything is allowed
 
 #: Settings of a broker that say what happens to data; others are told only where somebody set them.
 BROKER_KEYS = frozenset(
@@ -169,6 +170,9 @@ class Settings:
             principal_filter=None, host_filter=None, operation=1, permission_type=1,
         )  # fmt: skip  # 1 is "any"
         answer = self._one(node, request, found)
+        if answer is not None and answer.error_code == NO_AUTHORIZER:
+            found.value = ()
+            return found
         if answer is None or _refused(answer.error_code, "rights (ACLs)", found):
             return found
         lines = [_acl(resource, rule) for resource in answer.resources for rule in resource.acls]

@@ -8,7 +8,7 @@ from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Need, OnlyIf, Reason, Severity
 
 BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a backlog
-LOOK = "give a recording that looks at this group every 15 to 60 s"
+LOOK = "let the agent watch its cluster every 15 to 60 s (`clusters` in the configuration), or give a recording of it"
 THROWAWAY = "console-consumer-"  #: groups that Kafka's own console makes up, one a run
 
 

@@ -48,7 +48,7 @@ def hot_partition(backlog: Backlog, cfg: Config) -> Verdict:
         OnlyIf(
             f"a topic of {cfg.partitions} partitions or more",
             None if count is None else count >= cfg.partitions,
-            learn="give a recording that lists the topic's partitions",
+            learn="let the agent see the topic (Describe on it), or give a recording that lists its partitions",
         ),
         looked(backlog, cfg.stale),
         unread(backlog),
@@ -73,7 +73,7 @@ def hot_partition(backlog: Backlog, cfg: Config) -> Verdict:
     )
 
 
-_AGES = "give a recording with the age of what is unread, or two looks at the topic's end offsets"
+_AGES = "let the agent watch its cluster for a while, or give a recording with the age of what is unread"
 
 
 def _minutes(span: timedelta) -> float:

@@ -106,7 +106,7 @@ def _paths(found: Loss, cfg: Config) -> tuple[Path, ...]:
     jumped = (found.jump.messages if found.jump else 0) if seen else None
     again = (round(min(found.back.seconds, 1e9)) if found.back else 0) if seen else None
     limit = cfg.again.total_seconds()
-    learn = "give a recording with this group's commits and where its topic begins"
+    learn = "let the agent watch its cluster, or give a recording with this group's commits and where its topic begins"
     return (
         Path("deleted", (Claim("messages deleted before they were read", found.deleted, ">", 0, learn=learn),)),
         Path("skipped", (Claim("messages that commits jumped over", jumped, ">", 0, learn=learn),)),

@@ -102,7 +102,7 @@ def _used(backlog: Backlog, seen: Race, cfg: Config) -> Path:
 
 
 def _share(used: float | None, cfg: Config) -> Claim:
-    learn = "give a recording with the age of what is unread, or two looks at the topic's end offsets"
+    learn = "let the agent watch its cluster for a while, or give a recording with the age of what is unread"
     return Claim("share of the retention used", used, ">=", cfg.warn, learn=learn)
 
 

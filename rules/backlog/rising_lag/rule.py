@@ -8,6 +8,7 @@ from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
+from rules.backlog import LOOK
 from rules.backlog.rising_lag.steps import steps
 from rules.backlog.rising_lag.windows import Fast, Slow, fast_window, slow_window
 
@@ -64,7 +65,7 @@ def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
     )
 
 
-_SAMPLE = "give a recording that looks at this group every 15 to 60 s"
+_SAMPLE = LOOK
 
 
 def _samples(need: str, seen: int, least: int) -> Need:
@@ -75,18 +76,25 @@ def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
     """An idle topic will be judged once it is busy; one whose end offsets stay away beside its lag, never."""
     if produced is None and sampled:
         return Need(
-            need, None, ">=", 1, learn="give a recording that has the topic's end offsets", reason=Reason.NOT_SENT
+            need,
+            None,
+            ">=",
+            1,
+            learn="let the agent see the topic (Describe on it), or give a recording that has its end offsets",
+            reason=Reason.NOT_SENT,
         )
     return Need(need, _whole(produced), ">=", 1, learn="wait until enough was sampled and something is produced")
 
 
 def _fast(seen: Fast, cfg: Config) -> Path:
+    gap = seen.longest_gap
+    whole = seen.samples >= cfg.fast_samples and gap is not None and gap <= cfg.gap.total_seconds()
     return Path(
         "fast",
         (
             _samples("samples in 15 min", seen.samples, cfg.fast_samples),
             Need("longest gap, s", seen.longest_gap, "<=", cfg.gap.total_seconds(), learn=_SAMPLE),
-            _traffic("messages produced in 15 min", seen.produced, seen.samples >= cfg.fast_samples),
+            _traffic("messages produced in 15 min", seen.produced, whole),
             Claim("smallest 5-min change of lag in 15 min", _whole(seen.smallest_delta), ">", 0, learn=_SAMPLE),
             Claim("age of the oldest unread message, s", seen.age, ">", cfg.age, learn=_SAMPLE),
             Claim("rise of that age in 15 min, s", seen.age_rise, ">", cfg.age_rise, learn=_SAMPLE),
@@ -97,6 +105,7 @@ def _fast(seen: Fast, cfg: Config) -> Path:
 
 def _slow(seen: Slow, cfg: Config) -> Path:
     rise = seen.age_rise(cfg.ends)
+    whole = seen.samples >= cfg.slow_samples and len(seen.minima) >= cfg.seen_buckets
     # A reader at a constant delay has a backlog that follows the traffic: the count drifts up, the age does not.
     older = () if rise is None else (Claim("rise of that age in 60 min, s", rise, ">", cfg.age_rise),)
     return Path(
@@ -104,7 +113,7 @@ def _slow(seen: Slow, cfg: Config) -> Path:
         (
             _samples("samples in 60 min", seen.samples, cfg.slow_samples),
             Need("3-min buckets with a sample", len(seen.minima), ">=", cfg.seen_buckets, learn=_SAMPLE),
-            _traffic("messages produced in 60 min", seen.produced, seen.samples >= cfg.slow_samples),
+            _traffic("messages produced in 60 min", seen.produced, whole),
             Claim("p of a rising trend", seen.p_rising, "<", cfg.p),
             Claim("lowest lag now, of the highest", seen.of_top, ">=", cfg.near_top),
             Claim("lowest of the last minima above the first", _whole(seen.apart(cfg.ends)), ">", 0),

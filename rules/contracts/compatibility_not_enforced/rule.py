@@ -69,7 +69,7 @@ def _readers(contract: Contract, cfg: Config) -> Claim:
     """Those that were seen are a lower bound, until a broker has told all of them."""
     count = len(contract.readers)
     known = count >= cfg.readers or contract.readers_listed
-    learn = "give a recording of the broker, with topics and groups" + (
+    learn = "let the agent watch the cluster (`clusters` in the configuration), or give a recording of it" + (
         "" if contract.topics else f", or declare `contract: {contract.contract.name.partition('/')[2]}` on its topic"
     )
     return Claim("groups that read it", count if known else None, ">=", cfg.readers, learn=learn)

@@ -53,7 +53,7 @@ def no_contract(topic: Topic, cfg: Config) -> Verdict:
         OnlyIf(
             "a topic that several groups read",
             True if groups > 1 else False if topic.listed else None,
-            learn="give a recording of the broker, with topics and groups",
+            learn="let the agent watch the cluster (`clusters` in the configuration), or give a recording of it",
         ),
         Need(
             "registry and list of topics, or samples",
@@ -98,8 +98,8 @@ def _looked_for(name: str) -> str:
 
 def _learn(topic: Topic) -> str:
     if topic.subjects is None:
-        return "give a recording of the schema registry, or declare `contract` on the topic"
-    return "give a recording of the broker, with topics and groups"
+        return "let the agent ask the registry (`registries` in the configuration), or declare `contract` on the topic"
+    return "let the agent watch the cluster (`clusters` in the configuration), or give a recording of it"
 
 
 def _declared(topic: Topic) -> str:
