@@ -74,9 +74,10 @@ class TopicFacts:
             return
         now, place = look.at.timestamp(), (look.cluster, name)
         before = self._stable.get(place)
-        since = np.full(len(stable), now)
+        since = np.where(stable < end, now, np.nan)
         if before is not None and len(before[0]) == len(stable):
-            since = np.where((before[0] == stable) & (stable < end), before[1], now)
+            stood = (before[0] == stable) & (stable < end) & ~np.isnan(before[1])
+            since = np.where(stood, before[1], since)
         self._stable[place] = (stable, since)
         held = np.maximum(0, end - stable)
         yield from self._news.tell_trouble(subject_of(topic), "held_messages", look.at, float(held.sum()))
