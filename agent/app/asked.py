@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent.app import asked_rest
 from agent.app.rights import lacking, missing
 from agent.config.estates import Cluster, Sasl
 from agent.config.settings import Settings
@@ -25,8 +26,8 @@ log = logging.getLogger(__name__)
 KEEP_SECONDS = 60.0  #: between two times that what was learnt of stamps is written
 
 
-class Memory(Protocol):
-    """Where what was learnt of stamps is kept over a restart."""
+class Memory(asked_rest.Memory, Protocol):
+    """Where what was learnt is kept over a restart."""
 
     def stamps(self, cluster: str) -> list[Marks]:
         """What is kept of a cluster."""
@@ -150,3 +151,4 @@ def pulls(settings: Settings, clock: Callable[[], datetime], memory: Memory | No
     for name, cluster in settings.clusters.items():
         if cluster.bootstrap:
             yield KafkaPull(name, cluster, settings.base, clock, memory)
+    yield from asked_rest.pulls(settings, clock, memory)

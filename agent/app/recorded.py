@@ -61,18 +61,21 @@ _GROUP = _object(
     age_seconds=_named(_by_partition(_NUMBER)),
 )
 _TRANSACTION = _object(state=_TEXT, producer=_MAYBE_WHOLE, started=_TEXT, timeout_seconds=_NUMBER, partitions=_ASSIGNED)
-_TASK = _object(id=_WHOLE, state=_MAYBE_TEXT, trace=_MAYBE_TEXT)
+_TASK = _object(id=_WHOLE, state=_MAYBE_TEXT, trace=_MAYBE_TEXT, worker_id=_MAYBE_TEXT)
 _CONNECTOR = _object(
     type={"enum": ["sink", "source"]},
     config=_SETTINGS,
     state=_MAYBE_TEXT,
+    worker_id=_MAYBE_TEXT,
+    trace=_MAYBE_TEXT,
     topics=_list(_TEXT),
     tasks=_list(_TASK),
     offsets=_named(_by_partition(_WHOLE)),
 )
 _REFERENCE = _object(name=_MAYBE_TEXT, subject=_MAYBE_TEXT, version=_MAYBE_WHOLE)
 _VERSION = _object(id=_MAYBE_WHOLE, type=_MAYBE_TEXT, schema=_MAYBE_TEXT, references=_list(_REFERENCE))
-_SUBJECT = _object(compatibility=_MAYBE_TEXT, mode=_MAYBE_TEXT, versions=_named(_VERSION))
+_RULES: dict[str, Any] = {"compatibility": _MAYBE_TEXT, "mode": _MAYBE_TEXT}
+_SUBJECT = _object(**_RULES, alias=_MAYBE_TEXT, versions=_named(_VERSION))
 _ROUTE = _object(
     methods=_list(_TEXT),
     paths=_list(_TEXT),
@@ -95,9 +98,23 @@ _SOURCES: dict[str, dict[str, Any]] = {
         acls=_list(_TEXT),
         client_metrics=_named(_SETTINGS),
     ),
-    "connect": _object(("cluster",), cluster=_NAME, connectors=_named(_CONNECTOR)),
+    "connect": _object(
+        ("cluster",),
+        cluster=_NAME,
+        connect=_MAYBE_TEXT,
+        version=_MAYBE_TEXT,
+        kafka_cluster_id=_MAYBE_TEXT,
+        connectors=_named(_CONNECTOR),
+        refused=_named(_TEXT),
+    ),
     "registry": _object(
-        ("registry",), registry=_NAME, compatibility=_MAYBE_TEXT, mode=_MAYBE_TEXT, subjects=_named(_SUBJECT)
+        ("registry",),
+        registry=_NAME,
+        **_RULES,
+        contexts=_named(_object(**_RULES)),
+        subjects=_named(_SUBJECT),
+        subjects_read=_MAYBE_WHOLE,
+        refused=_named(_TEXT),
     ),
     "ping": _object(
         ("slug", "signal"),

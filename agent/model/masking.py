@@ -29,6 +29,12 @@ _SHAPES = (
     ),
     re.compile(r"\b(?:AIza[\w-]{30,}|glpat-[\w-]{16,}|sw_\w{20,}|npm_\w{30,}|hvs\.\w{16,})"),
     re.compile(r"//[^/?#\s]*@"),  # userinfo of a URL
+    re.compile(r"jdbc:oracle:\w+:[^@/\s]+/[^@\s]+@", re.IGNORECASE),
+    re.compile(  # a key of JSON within a setting, also of JSON within that
+        r'"[\w .-]*(?:passw|passphrase|secret|token(?!iz)|credential|(?:api|access|private|account)[._-]?key|auth)'
+        r'[\w .-]*\\*"\s*:\s*\\*"?[^\s"\\,}\]]',
+        re.IGNORECASE,
+    ),
 )
 # A long run of hex or base64 in which letters and digits mix, and which no dot or dash divides as in a name.
 _RANDOM = re.compile(r"(?<![\w./-])(?=[\w+/=]*\d)(?=[\w+/=]*[A-Za-z])[A-Za-z0-9+/]{32,}={0,2}(?![\w./-])")

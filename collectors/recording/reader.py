@@ -14,6 +14,7 @@ from agent.model.facts import Fact
 from agent.model.kafka.facts import Fold
 from agent.model.seam import UNKNOWN, Component
 from collectors.recording import connect, gateway, kafka, ping, registry
+from collectors.recording.known import Known
 from collectors.recording.lines import MAX_LINE, Lines
 from collectors.recording.section import Section, Tally, instant
 
@@ -22,7 +23,7 @@ _BOM = b"\xef\xbb\xbf"
 _OPENING = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"recording"\s*:\s*\d')
 #: Each source with the key that names which one of its kind it is.
 SOURCES = {"kafka": "cluster", "connect": "cluster", "registry": "registry", "ping": None, "gateway": "gateway"}
-_PLAIN = {connect.NAME: connect.facts, registry.NAME: registry.facts, gateway.NAME: gateway.facts}
+_LISTED = {connect.NAME: connect.facts, registry.NAME: registry.facts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,12 @@ class Reading:
 
 
 class Reader:
-    """Reads recordings in event-time order; keeps only end offsets, what was told last, and open runs, all bounded."""
+    """Reads recordings in event-time order; keeps end offsets, what was told last, lists and open runs, all bounded."""
 
-    def __init__(self, fold: Fold | None = None, runs: ping.OpenRuns | None = None) -> None:
+    def __init__(self, fold: Fold | None = None, runs: ping.OpenRuns | None = None, known: Known | None = None) -> None:
         self._fold = fold or Fold()
         self._runs = runs or ping.OpenRuns()
+        self._known = known or Known()
         self.tally = Tally()  #: over all lines, whole lines that were rejected included
         self.lines = self.facts = 0
 
@@ -63,11 +65,25 @@ class Reader:
         if lines.broken:
             self.tally.reject("gzip is broken or cut off")
 
+    def take(self, told: Mapping[str, Any]) -> Reading | None:
+        """The reading of a line that was just made; None, counted, where it is none."""
+        self.lines += 1
+        reading = self._object(told)
+        if reading is not None:
+            self.facts += len(reading.facts)
+        return reading
+
     def _line(self, line: bytes | str) -> Reading | None:
-        tally = Tally()
         parsed = _parsed(line)
         if isinstance(parsed, str):
             self.tally.reject(parsed)
+            return None
+        return self._object(parsed)
+
+    def _object(self, parsed: Mapping[str, Any]) -> Reading | None:
+        tally = Tally()
+        if wrong := _foreign(parsed):
+            self.tally.reject(wrong)
             return None
         at, name = instant(parsed.get("at")), _name(parsed)
         if isinstance(at, str) or name is None:
@@ -85,7 +101,9 @@ class Reader:
             return kafka.facts(line, name, at, self._fold)
         if source == ping.NAME:
             return ping.facts(line, at, self._runs)
-        return _PLAIN[source](line, name, at)
+        if source == gateway.NAME:
+            return gateway.facts(line, name, at)
+        return _LISTED[source](line, name, at, self._known)
 
 
 def read(lines: Iterable[bytes | str]) -> Iterator[Reading]:
@@ -130,13 +148,16 @@ def _parsed(line: bytes | str) -> dict[str, Any] | str:
         value = orjson.loads(_unmarked(line))
     except (ValueError, TypeError, RecursionError):
         return "line is no JSON"
-    if not isinstance(value, dict):
-        return "line is no object"
+    return value if isinstance(value, dict) else "line is no object"
+
+
+def _foreign(value: Mapping[str, Any]) -> str | None:
+    """Why an object is no line of a recording of this version; None where it is one."""
     version = value.get("recording")
     if isinstance(version, bool) or version != VERSION:
         return "line is of another version" if "recording" in value else "line is no recording"
     source = value.get("source")
-    return value if isinstance(source, str) and source in SOURCES else "source is unknown"
+    return None if isinstance(source, str) and source in SOURCES else "source is unknown"
 
 
 def _name(parsed: Mapping[str, Any]) -> str | None:

@@ -27,6 +27,10 @@ from agent.model.masking import MASK, mask
         ("headers", "Authorization: Bearer abcdefgh12"),
         ("anything", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
         ("anything", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"),
+        ("anything", "jdbc:oracle:thin:scott/tiger@db:1521:shop"),
+        ("anything", '{"user": "u", "password": "p"}'),
+        ("anything", '[{"auth": {"client_secret": "p"}}]'),
+        ("anything", r'{"inner": "{\"apiKey\": \"p\"}"}'),
     ],
 )
 def test_what_looks_like_a_secret_is_masked(name: str, value: str) -> None:
@@ -51,6 +55,8 @@ def test_what_looks_like_a_secret_is_masked(name: str, value: str) -> None:
         ("tokenizer", "standard"),
         ("message.key.columns", "shop.orders:id"),
         ("primary.key.fields", "id"),
+        ("anything", '{"user": "u", "password": "", "tokenizer": "standard"}'),
+        ("connection.url", "jdbc:oracle:thin:@db:1521:shop"),
     ],
 )
 def test_what_is_no_secret_stays_readable(name: str, value: str) -> None:

@@ -236,6 +236,11 @@ def test_connect_tells_states_masked_settings_and_seams() -> None:
         "state": "RUNNING",
         "task.0.state": "RUNNING",
         "task.1.state": "FAILED",
+        "task.0.error": None,
+        "task.1.error": None,
+        "error": None,
+        "deleted": None,
+        "connectors_listed": "true",
         "tasks": "2",
         "tasks_failed": "1",
         "errors.tolerance": "all",
@@ -244,6 +249,13 @@ def test_connect_tells_states_masked_settings_and_seams() -> None:
         "config.type": "own",
         "tasks.max": "2",
         "topics": "orders",
+        "effective.errors.tolerance": "all",
+        "effective.errors.retry.timeout": "0",
+        "effective.errors.log.enable": "false",
+        "effective.errors.log.include.messages": "false",
+        "effective.errors.deadletterqueue.topic.name": "",
+        "effective.errors.deadletterqueue.topic.replication.factor": "3",
+        "effective.errors.deadletterqueue.context.headers.enable": "false",
     }
     assert seen(reading) == ["connector:prod/ledger", "consumes topic:prod/orders -> group:prod/connect-ledger"]
     assert "hunter2" not in repr(reading)

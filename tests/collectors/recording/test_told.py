@@ -59,6 +59,9 @@ def troubled() -> Iterator[bytes]:
         )
 
 
+REFERRING = {"1": {"references": [{"name": "n", "subject": "s", "version": 1}]}}
+
+
 def test_the_readme_names_every_fact_and_nothing_else() -> None:
     root = Path(__file__).parents[3]
     text = (root / "collectors" / "recording" / "README.md").read_text()
@@ -69,8 +72,10 @@ def test_the_readme_names_every_fact_and_nothing_else() -> None:
     plain = {(source, kind, name) for source, kind, name in wanted if name != "*any*"}
     config = {"consumer.override.group.id": "x"}
     more = [
-        line("connect", connectors={"c": {"type": "source", "topics": ["t"], "config": config}}),
-        line("registry", compatibility="NONE", mode="READWRITE", subjects={}),
+        line("connect", connect="main", connectors={"c": {"type": "source", "topics": ["t"], "config": config}}),
+        line("connect", version="4.3.1", kafka_cluster_id="x", connectors={}, refused={"offsets": "no right"}),
+        line("registry", compatibility="NONE", mode="READWRITE", subjects={"a": {"alias": "b", "versions": REFERRING}}),
+        line("registry", subjects={}, subjects_read=0, refused={"mode": "no right"}),
     ]
     lines = [*(example.replace("\n", "").encode() for example in EXAMPLES.values()), *more, *troubled()]
     emitted = {
