@@ -37,6 +37,7 @@ class Door:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     timeout: float = 15.0  #: s, of a connection and of each wait for more
+    deadline: float = DEADLINE
     max_body: int = MAX_BODY
 
 
@@ -79,7 +80,7 @@ class Rest:
             status, told = self._asked(url, at)
             if not isinstance(told, _Elsewhere):
                 return status, told
-            at = urljoin(at, told.location)
+            at = _joined(at, told.location)
             if _origin(at) != _origin(url):
                 raise self._trouble(url, f"sends us to {_origin(at)}. Write that address there if it is right.")
         raise self._trouble(url, f"sends us from place to place, more than {MAX_REDIRECTS} times.")
@@ -118,14 +119,14 @@ class Rest:
             return None
 
     def _body(self, url: str, answer: requests.Response) -> bytes:
-        until, body = time.monotonic() + DEADLINE, bytearray()
+        until, body = time.monotonic() + self._door.deadline, bytearray()
         try:
             for piece in _pieces(answer):
                 body += piece
                 if len(body) > self._door.max_body:
                     raise self._trouble(url, f"answers with more than {self._door.max_body >> 20} MiB.")
                 if time.monotonic() > until:
-                    raise self._trouble(url, f"takes more than {DEADLINE:.0f} s for one answer.")
+                    raise self._trouble(url, f"takes more than {self._door.deadline:.0f} s for one answer.")
         finally:
             self.received += answer.raw.tell() + _size("", answer.headers)
         wanted = answer.headers.get("content-length", "")
@@ -166,8 +167,15 @@ class _Elsewhere:
     location: str
 
 
+class _Session(requests.Session):
+    """Leaves redirects to us; else the whole body of one is read, however long, to prepare the request after it."""
+
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[requests.Response]:
+        return iter(())
+
+
 def _session(door: Door) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False  # a password of ~/.netrc was not given to us
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update({"Accept": _ACCEPT, "Accept-Encoding": "gzip", "User-Agent": "seamwatch"})
@@ -211,10 +219,19 @@ def _told(problem: BaseException) -> str | None:
     return problem.strerror if isinstance(problem, OSError) and problem.errno is not None else None
 
 
+def _joined(at: str, location: str) -> str:
+    try:
+        return urljoin(at, location)
+    except ValueError:
+        return ""
+
+
 def _origin(url: str) -> str:
     """Scheme, host and port, and no more."""
     try:
         parts = urlsplit(url)
+        if not parts.hostname:
+            return "no address"
         return f"{parts.scheme}://{parts.hostname}:{parts.port or {'https': 443, 'http': 80}.get(parts.scheme, 0)}"
     except ValueError:
         return "no address"
