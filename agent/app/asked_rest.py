@@ -133,7 +133,7 @@ class ConnectPull(_Lines):
 
     def _remember(self, memory: Memory) -> None:
         for connector, told in memory.settings_as_of(self._clock(), ["connect"]).items():
-            if told["connect"] == self.name:
+            if told.get("connect") == self.name:
                 cluster = connector.name.partition("/")[0]
                 self.known.seed(f"connect/{self.name} {cluster}", [connector.name])
 
