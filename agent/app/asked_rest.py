@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from agent.app.rest import Door, Rest
 from agent.config.estates import Cluster, Connect, Registry
 from agent.config.settings import Settings
+from agent.model.counting import counted
 from agent.model.pull import Cost, NotSeenError, Pull, Seen
 from agent.model.seam import UNKNOWN, Component
 from agent.store.engine import StoreError, StoreProblem
@@ -71,7 +72,7 @@ class _Lines:
         self._last = line
         refused = [f"{what}: {why}" for what, why in line["refused"].items() if why]
         wrong = [f"{what} ({count:,} times)" for what, count in reading.rejected.items()]
-        return Seen(at, reading.facts, (*refused, *wrong))
+        return Seen(at, reading.facts, (*refused, *wrong), self._about(told))
 
     def _recall(self) -> None:
         """What was there before this start; where the store does not tell it now, it is asked the next time."""
@@ -84,6 +85,9 @@ class _Lines:
             log.debug("lists not recalled", extra={"fields": {"source": self.name, "why": str(problem)}})
 
     def _remember(self, memory: Memory) -> None:
+        raise NotImplementedError
+
+    def _about(self, told: Mapping[str, Any]) -> str:
         raise NotImplementedError
 
     def _head(self, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +135,10 @@ class ConnectPull(_Lines):
         refused = told["refused"] | ({"cluster": differs} if found and self._id and found != self._id else {})
         return {"cluster": self._cluster or found or UNKNOWN, "connect": self.name, "refused": refused}
 
+    def _about(self, told: Mapping[str, Any]) -> str:
+        tasks = sum(len(about.get("tasks", ())) for about in told["connectors"].values())
+        return f"{counted(len(told['connectors']), 'connector')}, {counted(tasks, 'task')}"
+
     def _remember(self, memory: Memory) -> None:
         for connector, told in memory.settings_as_of(self._clock(), ["connect"]).items():
             if told.get("connect") == self.name:
@@ -157,6 +165,9 @@ class RegistryPull(_Lines):
         """Tell everything at the next look, also what is gone."""
         super().retell()
         self._registry.retell()
+
+    def _about(self, told: Mapping[str, Any]) -> str:
+        return counted(len(told["subjects"]), "subject")
 
     def _remember(self, memory: Memory) -> None:
         for subject in memory.settings_as_of(self._clock(), ["versions"]):

@@ -89,7 +89,9 @@ class Watch:
         if status in (_FORBIDDEN, _LOGIN):
             raise NotSeenError(f"{self._what} lets this user not look ({status}). Let it read all subjects.")
         if status in _MISSING:
-            raise NotSeenError(f"{self._what} has no /subjects ({status}). Correct its address; see the README.")
+            raise NotSeenError(
+                f"{self._what} has no /subjects ({status}). Correct its address: Apicurio's ends in /apis/ccompat/v7."
+            )
         if status != _OK or names is None:
             raise NotSeenError(f"{self._what} told no subjects (HTTP {status}). Look into its log.")
         if len(names) > told.MAX_SUBJECTS:

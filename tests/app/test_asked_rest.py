@@ -61,6 +61,7 @@ def deleted(seen: Seen) -> list[str]:
 def test_a_sink_that_loses_records_is_told_as_such(worker: Answering) -> None:
     pull = connect(worker)
     seen = pull.look()
+    assert seen.about == "6 connectors, 7 tasks"
     loses = told(seen, "connector:prod/loses")
     assert (loses["effective.errors.tolerance"], loses["effective.errors.deadletterqueue.topic.name"]) == ("all", "")
     assert (loses["task.0.state"], loses["tasks_failed"]) == ("RUNNING", "0")
@@ -78,6 +79,7 @@ def test_a_sink_that_loses_records_is_told_as_such(worker: Answering) -> None:
 def test_a_registry_is_told_with_texts_and_what_they_refer_to(shelf: Answering) -> None:
     pull = registry(shelf)
     seen = pull.look()
+    assert seen.about == "6 subjects"
     basket = told(seen, "subject:main/basket-value")
     assert basket["version.1.references"] == "line-value@1"
     assert basket["version.1.reference_names"] == "shop.Line"
