@@ -29,10 +29,10 @@ _SHAPES = (
     ),
     re.compile(r"\b(?:AIza[\w-]{30,}|glpat-[\w-]{16,}|sw_\w{20,}|npm_\w{30,}|hvs\.\w{16,})"),
     re.compile(r"//[^/?#\s]*@"),  # userinfo of a URL
-    re.compile(r"jdbc:oracle:\w+:[^@/\s]+/[^@\s]+@", re.IGNORECASE),
+    re.compile(r"jdbc:oracle:\w{1,20}:[^@/\s]{1,200}/[^@\s]{1,200}@", re.IGNORECASE),
     re.compile(  # a key of JSON within a setting, also of JSON within that
-        r'"[\w .-]*(?:passw|passphrase|secret|token(?!iz)|credential|(?:api|access|private|account)[._-]?key|auth)'
-        r'[\w .-]*\\*"\s*:\s*\\*"?[^\s"\\,}\]]',
+        r'"[\w .-]{0,60}(?:passw|passphrase|secret|token(?!iz)|credential|(?:api|access|private|account)[._-]?key'
+        r'|auth(?!ors?\b))[\w .-]{0,60}\\{0,9}"\s{0,9}:\s{0,9}\\{0,9}"?[^\s"\\,}\]]',
         re.IGNORECASE,
     ),
 )

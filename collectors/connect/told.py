@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
-from agent.model.masking import masked
+from agent.model.masking import MASK, masked
 from agent.model.traces import short
 
-MAX_VALUE = 32_768  #: characters of a setting
+MAX_VALUE = 16_384  #: characters of a setting; what is longer is masked unread: half a secret has no shape
 MAX_TASKS = 1_000
+MAX_TOPICS = 1_000
+MAX_PARTITIONS = 10_000  #: of which a connector's offsets are told
+MAX_NAME = 249  #: characters of a topic, as Kafka has it
 MAX_TRACE = 1 << 20  #: characters that are searched for exceptions
 Told = dict[str, Any]
 
@@ -30,7 +33,9 @@ def named(answer: list[Any]) -> Iterator[tuple[str, Told]]:
 def topics(name: str, answer: object) -> list[str] | None:
     """Of `/connectors/{name}/topics`."""
     found = _object(_object(answer).get(name)).get("topics")
-    return sorted({topic for topic in found if isinstance(topic, str)}) if isinstance(found, list) else None
+    if not isinstance(found, list):
+        return None
+    return sorted({topic for topic in found if isinstance(topic, str) and 0 < len(topic) <= MAX_NAME})[:MAX_TOPICS]
 
 
 def offsets(answer: object) -> dict[str, dict[str, int]] | None:
@@ -39,10 +44,10 @@ def offsets(answer: object) -> dict[str, dict[str, int]] | None:
     if not isinstance(listed, list):
         return None
     found: dict[str, dict[str, int]] = {}
-    for item in map(_object, listed):
+    for item in map(_object, listed[:MAX_PARTITIONS]):
         place, at = _object(item.get("partition")), _object(item.get("offset")).get("kafka_offset")
         topic, partition = place.get("kafka_topic"), place.get("kafka_partition")
-        if isinstance(topic, str) and _is_whole(partition) and _is_whole(at):
+        if isinstance(topic, str) and len(topic) <= MAX_NAME and _is_whole(partition) and _is_whole(at):
             found.setdefault(topic, {})[str(partition)] = at
     return found
 
@@ -64,10 +69,8 @@ def _connector(info: Mapping[str, Any], status: Mapping[str, Any]) -> Told:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, str | None]:
-    """Masked whole, and only then cut: half a secret has no shape."""
     plain = {name: _written(value) for name, value in config.items()}
-    kept = masked(plain).items()
-    return {name: value if value is None else value[:MAX_VALUE] for name, value in kept}
+    return masked({name: MASK if value and len(value) > MAX_VALUE else value for name, value in plain.items()})
 
 
 def _written(value: object) -> str | None:

@@ -12,6 +12,7 @@ EVERYTHING = "/connectors?expand=info&expand=status"
 TURNS = 20  #: connectors a look of which topics and offsets are read
 AGAIN = 60  #: looks after which is asked anew what a version does not have
 PATIENCE = (1.0, 2.0)  #: s between tries while the workers share out their tasks
+MAX_CONNECTORS = 10_000
 MAX_LINE = 12 << 20  #: characters of settings in a line, which must stay under 16 MiB to be read
 _REBALANCING, _FORBIDDEN, _MISSING, _OK = 409, 403, (404, 405, 501), 200
 _TOLD_BY_NOBODY = {
@@ -67,6 +68,8 @@ class Watch:
             raise NotSeenError(f"{self._what} has no /connectors ({status}). Correct its address.")
         if status != _OK or not isinstance(answer, dict | list):
             raise NotSeenError(f"{self._what} told nothing of its connectors (HTTP {status}). Look into its log.")
+        if len(answer) > MAX_CONNECTORS:
+            raise NotSeenError(f"{self._what} has more than {MAX_CONNECTORS:,} connectors, which is more than is read.")
         if isinstance(answer, list):
             if answer:
                 self.refused["connectors"] = "only their names are told; Kafka 2.3 and newer tell the rest"

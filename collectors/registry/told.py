@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 MAX_SUBJECTS = 50_000
+MAX_NAME = 512  #: characters of a subject
 MAX_NUMBERS = 10_000  #: versions of a subject
 MAX_SCHEMA = 1 << 18  #: characters; a recording takes no longer ones
 #: What a registry says where a subject has no rule of its own: not found, no compatibility, no mode.
@@ -21,7 +22,7 @@ def names(answer: object) -> list[str] | None:
     """The subjects of `/subjects`."""
     if not isinstance(answer, list):
         return None
-    return list(dict.fromkeys(one for one in answer if isinstance(one, str) and one))
+    return list(dict.fromkeys(one for one in answer if isinstance(one, str) and 0 < len(one) <= MAX_NAME))
 
 
 def numbers(answer: object) -> list[int] | None:

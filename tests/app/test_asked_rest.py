@@ -10,10 +10,13 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from agent.app.asked import pulls
 from agent.app.asked_rest import ConnectPull, Memory, RegistryPull
 from agent.app.recorded import RECORDING
 from agent.config.estates import Cluster, Connect, Registry
+from agent.config.load import load
 from agent.config.secret import Secret
+from agent.config.settings import Settings
 from agent.model.facts import Setting, Sighting
 from agent.model.pull import NotSeenError, Pull, Seen
 from agent.model.seam import Component
@@ -184,6 +187,27 @@ def test_a_kafka_cluster_without_a_name_is_called_by_its_id(worker: Answering) -
     said = "cluster: connect.main works on the Kafka cluster testbedAAAAAAAAAAAAAAA, and clusters.prod.id is another"
     assert other.look().refused == (said,)
     other.close()
+
+
+def test_what_the_configuration_names_is_asked(worker: Answering, shelf: Answering, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text(SECRET)
+    text = f"""
+clusters: {{prod: {{id: x}}}}
+connect:
+  main: {{urls: [{worker.url}], tls: {{ca: ca.pem}}, user: a, password: "file:password", every: 20s}}
+registries:
+  main: {{url: {shelf.url}/apis}}
+"""
+    (tmp_path / "seamwatch.yaml").write_text(text)
+    settings = load(tmp_path / "seamwatch.yaml", {})
+    assert isinstance(settings, Settings), settings
+    found = list(pulls(settings, lambda: NOON))
+    assert [(one.kind, one.name, one.every.total_seconds()) for one in found] == [
+        ("connect", "main", 20),
+        ("registry", "main", 300),
+    ]
+    for one in found:
+        one.close()
 
 
 def test_what_was_wrong_in_an_answer_is_counted(worker: Answering) -> None:
