@@ -18,10 +18,15 @@ _CONNECTOR_OWN = ("type", "state", "topics_seen", "tasks", "tasks_failed")
 
 
 def _of_kind(estate: Estate, kind: str) -> Iterator[tuple[Component, datetime]]:
-    """Components of a kind, with when they were first seen."""
+    """Components of a kind that are there, with when they were first seen."""
     for row in estate.rows:
-        if isinstance(row.key, Component) and row.key.kind == kind:
+        if isinstance(row.key, Component) and row.key.kind == kind and not _deleted(estate, row.key):
             yield row.key, row.first_seen
+
+
+def _deleted(estate: Estate, component: Component) -> bool:
+    """Its source said that it no longer has it."""
+    return estate.settings.get(component, {}).get("deleted") == "true"
 
 
 def _seconds(value: object) -> timedelta | None:
