@@ -147,6 +147,7 @@ def _groups(store: Store, at: datetime) -> Iterator[Metric]:
     kept = store.settings_as_of(at, ["retention.ms"])
     lags = _last(store.series_of(["lag"], at - timedelta(minutes=10), at))
     ages = _last(store.series_of(["age_seconds"], at - timedelta(minutes=10), at))
+    lefts = _last(store.series_of(["retention_left_seconds"], at - timedelta(minutes=10), at))
     most = sorted(lags, key=lambda subject: (-lags[subject], subject))
     for subject in most[:MOST_GROUPS]:
         topic = dict(subject.labels).get("topic", "")
@@ -155,7 +156,9 @@ def _groups(store: Store, at: datetime) -> Iterator[Metric]:
         if subject in ages:
             seconds.add_metric(place, ages[subject])
         held = retention(kept.get(Component("topic", topic), {}))
-        if held is not None and lags[subject] > 0 and subject in ages:
+        if lags[subject] > 0 and subject in lefts:
+            left.add_metric(place, lefts[subject])  # of the partition nearest to it, and by size where that deletes
+        elif held is not None and lags[subject] > 0 and subject in ages:
             left.add_metric(place, max(0.0, held.total_seconds() - ages[subject]))
     rest = most[MOST_GROUPS:]
     if rest:
