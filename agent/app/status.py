@@ -86,7 +86,7 @@ def status(parts: Parts) -> Status:
     otlp = CollectorStatus(
         kind="otlp",
         name="OTLP over HTTP",
-        state="waiting" if parts.last_spans is None else "fresh",
+        state="fresh" if parts.last_spans is not None else "unused" if parts.pulls else "waiting",
         last_fact=parts.last_spans,
         facts=counters.spans,
         per_second=parts.rate,

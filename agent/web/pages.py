@@ -285,7 +285,7 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
     def collectors(request: Request) -> HTMLResponse:
         """What can't we see, why, and which line mends it."""
         told, o = status(), views.overview()
-        live = [one for one in told.collectors if one.state != "replayed"]
+        live = [one for one in told.collectors if one.state not in ("replayed", "unused")]
         fresh = [one for one in live if one.mark(told.started, views.now()) == "good"]
         waiting = sum(1 for one in live if one.last_fact is None)
         newest = o.once("newest", lambda: max((view.row.last_seen for view in o.seams), default=None))

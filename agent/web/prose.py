@@ -38,11 +38,12 @@ def steps(text: str) -> Markup:
 
 def told(steps: Sequence[str]) -> Markup:
     """A finding's own steps. They hold names that senders made up: backticks are code, and nothing else is ours."""
-    items = [Markup("<li><div>{}</div></li>").format(_coded(step)) for step in steps]
+    items = [Markup("<li><div>{}</div></li>").format(coded(step)) for step in steps]
     return Markup('<ol class="steps">{}</ol>').format(Markup("").join(items))
 
 
-def _coded(text: str) -> Markup:
+def coded(text: str) -> Markup:
+    """A line that may hold names that senders made up: backticks are code, and nothing else is ours."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped; only <code> was added
 
 

@@ -15,7 +15,7 @@ class CollectorStatus:
 
     kind: str
     name: str
-    state: str  #: fresh | waiting | stale | replayed
+    state: str  #: fresh | waiting | stale | replayed | unused
     last_fact: datetime | None
     facts: int
     per_second: float
@@ -34,8 +34,11 @@ class CollectorStatus:
         return f"{self.kind.capitalize()} {self.name}" if self.asked else self.name
 
     def silent(self, started: datetime, now: datetime) -> timedelta | None:
-        """For how long it has said nothing, where that is too long; a recording is never silent, it is over."""
-        if self.state == "replayed":
+        """For how long it has said nothing, where that is too long.
+
+        A recording is never silent, it is over; nor is a door that nobody has used yet, beside sources that are asked.
+        """
+        if self.state in ("replayed", "unused"):
             return None
         quiet = now - (self.last_fact or started)
         return quiet if quiet >= self.patience or self.state == "stale" else None

@@ -47,6 +47,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "subject": words.subject_name,
         "prose": prose.render,
         "inline": prose.inline,
+        "coded": prose.coded,
         "steps": prose.steps,
         "told": prose.told,
         "helps": words.helps,
