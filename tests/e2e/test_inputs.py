@@ -26,7 +26,8 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 def look(seconds: int = 0, cluster: str = "prod") -> str:
     at = (START + timedelta(seconds=seconds)).isoformat()
     topics = {"orders": {"partitions": {"0": {"start": 0, "end": 100 + seconds}}}}
-    return json.dumps({"recording": 1, "source": "kafka", "cluster": cluster, "at": at, "topics": topics})
+    told = {"recording": 1, "source": "kafka", "cluster": cluster, "at": at, "topics": topics, "groups": {}}
+    return json.dumps(told)
 
 
 def request(seconds: int = 0, service: str = "shop", **more: Any) -> dict[str, Any]:

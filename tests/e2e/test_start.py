@@ -34,6 +34,9 @@ OURS = {"agent", "agent.cli", "agent.cli.dispatch", "agent.cli.common"}
 LISTED = "import sys; from agent.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
 WORDS = [
     (),
+    ("init",),
+    ("doctor",),
+    ("record",),
     ("run",),
     ("scan",),
     ("explain",),
