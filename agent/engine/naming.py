@@ -7,7 +7,7 @@ from functools import cached_property
 
 from agent.engine.estate import Estate, text, whole
 from agent.measure.schemas.avro_tree import record_name
-from agent.model.seam import Component, source
+from agent.model.seam import Component
 
 _ENDS = ("-value", "-key")  #: TopicNameStrategy
 _CONTEXT = re.compile(r":\.[^:]*:")  #: of a registry with contexts, before the subject
@@ -65,9 +65,12 @@ class Naming:
     @cached_property
     def told_by_brokers(self) -> frozenset[str]:
         """Clusters whose topics and groups were read."""
-        settings = self._estate.settings
-        groups = {place(one) for one, told in settings.items() if one.kind == "group" and told.keys() & _BY_BROKERS}
-        return frozenset(one for one in groups if "topics_listed" in settings.get(source("kafka", one), {}))
+        both = {"topics_listed", "groups_listed"}
+        return frozenset(
+            one.name.removeprefix("kafka/")
+            for one, told in self._estate.settings.items()
+            if one.kind == "source" and one.name.startswith("kafka/") and told.keys() >= both
+        )
 
     def topics_of(self, subject: Component) -> tuple[Component, ...]:
         """The topics whose records are of a subject: those of a cluster named like its registry, if there are any."""
@@ -149,9 +152,6 @@ class Naming:
         ends = (*_ENDS, f"-{_rest(name) if record is None else record}", "")
         named = (name.removesuffix(end) for end in ends if name.endswith(end) and end != "-")
         return next((self._named[one] for one in named if one in self._named), ())
-
-
-_BY_BROKERS = frozenset(("state", "protocol"))  #: settings of a group that only a broker tells
 
 
 def _rest(name: str) -> str:

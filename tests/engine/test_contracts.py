@@ -49,7 +49,7 @@ def subject(store: Store, name: str, at: datetime = NOON - HOUR, registry: str =
 def reads(store: Store, topic: str, *groups: str, cluster: str = "prod") -> Component:
     """A topic of a broker that told its groups."""
     one = seam.topic(topic, cluster)
-    told(store, seam.source("kafka", cluster), topics_listed="true")
+    told(store, seam.source("kafka", cluster), topics_listed="true", **({"groups_listed": "true"} if groups else {}))
     store.record(sightings=[Sighting(one, NOON - HOUR)])
     for name in groups:
         group = seam.group(name, cluster)

@@ -133,6 +133,7 @@ def _about_source(look: Look) -> Iterator[Fact]:
     source = seam.source(NAME, look.cluster)
     told = {"cluster_id": look.cluster_id, "brokers": None if look.brokers is None else str(look.brokers)}
     told |= {"topics_listed": None if look.topics is None else "true"}
+    told |= {"groups_listed": None if look.groups is None else "true"}
     for name, value in told.items():
         if value is not None:
             yield Setting(source, name, value, look.at, NAME)

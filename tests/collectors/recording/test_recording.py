@@ -112,6 +112,7 @@ def test_kafka_tells_lag_age_progress_and_members() -> None:
         ("source:kafka/prod", "broker.offsets.retention.minutes"): "10080",
         ("source:kafka/prod", "broker.unclean.leader.election.enable"): "false",
         ("source:kafka/prod", "topics_listed"): "true",
+        ("source:kafka/prod", "groups_listed"): "true",
         ("topic:prod/orders", "retention.ms"): "604800000",
         ("topic:prod/orders", "cleanup.policy"): "delete",
         ("topic:prod/orders", "min.insync.replicas"): "2",
