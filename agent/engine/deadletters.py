@@ -12,6 +12,7 @@ from agent.model.subjects import DeadLetters
 NAMED = re.compile(
     r"(?:^|[._-])(dlq|dlt|dead[-_.]?letters?|errors?|parking(?:[-_.]?lot)?)(?:$|[._-]|\d)", re.IGNORECASE
 )
+QUEUE = "errors.deadletterqueue.topic.name"  #: a connector's setting, and a share group's
 _SPLIT = re.compile(r"[._\-/]+|(?<=[a-z])(?=[A-Z])")
 SEARCHED = ("declarations", "connector settings", "published while failing", "topic names")
 
@@ -65,7 +66,7 @@ class DeadLetterSearch:
         if not name.startswith("connect-"):
             return None
         settings = self._settings.get(Component("connector", f"{cluster}/{name.removeprefix('connect-')}"), {})
-        queue = settings.get("errors.deadletterqueue.topic.name")
+        queue = settings.get(QUEUE)
         return DeadLetters(Component("topic", f"{cluster}/{queue}"), "connect") if queue else None
 
     def _by_name(self, group: Component, topic: Component) -> DeadLetters | None:

@@ -1,10 +1,11 @@
 """Subjects of the inventory: routes, jobs, connectors, contracts, topics, teams, sources, the estate itself."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+from agent.engine.deadletters import QUEUE
 from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
 from agent.engine.naming import Naming, place
@@ -82,15 +83,25 @@ def connectors(estate: Estate) -> Iterable[s.Connector]:
         cluster = connector.name.partition("/")[0]
         topics = found.get("topics_seen")
         names = None if topics is None else [name for name in topics.split(",") if name]
+        read = () if names is None else tuple(Component("topic", f"{cluster}/{name}") for name in names)
         yield s.Connector(
             connector=connector,
             type=found.get("type"),
             state=found.get("state"),
             settings={name: value for name, value in found.items() if not _own(name)},
-            topics=None if names is None else tuple(Component("topic", f"{cluster}/{name}") for name in names),
+            topics=None if names is None else read,
             failed_tasks=whole(found.get("tasks_failed")),
-            **estate.context(connector, first=first),  # type: ignore[arg-type]  # Context's own fields
+            letters_listed=_letters_listed(estate, cluster, found),
+            **estate.context(connector, *read, first=first),  # type: ignore[arg-type]  # Context's own fields
         )
+
+
+def _letters_listed(estate: Estate, cluster: str, found: Mapping[str, str]) -> bool | None:
+    """Whether the dead-letter topic of a connector exists; None without one, and where no broker told its topics."""
+    queue = found.get("effective.errors.deadletterqueue.topic.name", found.get(QUEUE, ""))
+    if not queue or "topics_listed" not in estate.settings.get(source("kafka", cluster), {}):
+        return None
+    return Component("topic", f"{cluster}/{queue}") in estate.topics
 
 
 def _own(name: str) -> bool:

@@ -24,25 +24,13 @@ from agent.model.seam import (
     workflow,
 )
 from agent.model.series import NO_SERIES, Series
+from agent.model.things import Connector, Context, DeadLetters, Letters, Retry, Sibling, Topic
 
-ZERO = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What every subject knows: the instant it is judged at, who owns it, which workflows it serves."""
-
-    as_of: datetime
-    observed_for: timedelta = ZERO  #: since its first fact
-    owner: str | None = None  #: declared
-    workflows: tuple[DeclaredWorkflow, ...] = ()
-    loss_tolerant: bool | None = None
-    environment: str | None = None
-
-    @property
-    def critical(self) -> bool:
-        """Belongs to a workflow whose declared failure impact is critical."""
-        return any(w.critical for w in self.workflows)
+__all__ = [
+    "SUBJECT_TYPES", "Backlog", "Connector", "Context", "Contract", "DeadLetters", "Deliveries", "Estate", "Job",
+    "Letters", "Operation", "Retry", "Route", "Seam", "Sibling", "Source", "Subject", "Table", "TableUser", "Team",
+    "Topic", "Workflow", "lowest",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +116,6 @@ class Operation:
     name: str  #: such as `INSERT table:postgresql/billing.invoices`
     guarded: bool  #: an upsert, a conflict clause, a PUT: repeating it changes nothing
     count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetters:
-    """Where a group's failing messages go, and how that is known."""
-
-    topic: Component
-    known_by: str  #: declared | connect | share | span | name | name-only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,23 +213,6 @@ class Job(Context):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connector(Context):
-    """One connector with its effective settings."""
-
-    connector: Component
-    type: str | None = None
-    state: str | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
-    topics: tuple[Component, ...] | None = None
-    failed_tasks: int | None = None
-
-    @property
-    def ref(self) -> SubjectRef:
-        """Its identity."""
-        return subject_of(self.connector)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract(Context):
     """One schema subject or interface document with its versions."""
 
@@ -273,30 +236,6 @@ class Contract(Context):
     def ref(self) -> SubjectRef:
         """Its identity."""
         return subject_of(self.contract)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topic(Context):
-    """One topic with who writes and reads it."""
-
-    topic: Component
-    partitions: int | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
-    producers: tuple[Component, ...] = ()
-    groups: tuple[Component, ...] = ()
-    produced: Series = NO_SERIES
-    listed: bool = False  #: the broker's topics and groups were read
-    owners: Mapping[str, str] = field(default_factory=dict)  #: declared, by group
-    subjects: tuple[Component, ...] | None = None  #: schema subjects of it; None: no registry was read
-    unplaced: tuple[Component, ...] = ()  #: subjects named after a record, of which topic is not known
-    contract: str | None = None  #: declared
-    sampled: int | None = None  #: payloads looked at
-    framed_share: float | None = None  #: of those, with a registry's frame or the address of a schema
-
-    @property
-    def ref(self) -> SubjectRef:
-        """Its identity."""
-        return subject_of(self.topic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,32 @@
+"""What rules about topics share, whatever their pitfall: the commands that change one, and how severe it is."""
+
+from agent.model.steps import code, typed
+from agent.model.things import Context, Topic
+from agent.model.verdict import Severity
+
+BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a topic
+LISTED = "give a recording of the broker, with topics and groups"
+
+
+def weaker(seen: Context, severity: Severity) -> Severity:
+    """A severity that a rule gives itself, one step up on a critical workflow as the engine does with others."""
+    return severity.step(-1) if seen.critical else severity
+
+
+def topics_sh(topic: Topic, words: str) -> str:
+    """A command about the topic."""
+    return code(f"kafka-topics.sh {BROKER} {words} --topic {typed(topic.topic)}")
+
+
+def set_on(topic: Topic, setting: str) -> str:
+    """The command that changes a setting of the topic."""
+    return code(
+        f"kafka-configs.sh {BROKER} --alter --entity-type topics --entity-name {typed(topic.topic)} "
+        f"--add-config {setting}"
+    )
+
+
+def counted_setting(topic: Topic, name: str) -> int | None:
+    """A whole number that the topic's settings tell, or None."""
+    text = topic.settings.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
