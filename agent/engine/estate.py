@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from agent.engine.held import held
-from agent.engine.measured import BACKLOG_SERIES, LOOKS
+from agent.engine.measured import BACKLOG_SERIES, LOOKS, WRITERS
 from agent.model.declared import Declarations
 from agent.model.facts import Column, Exemplar, ExemplarKind, Run, Setting
 from agent.model.flush import Key
@@ -32,6 +32,7 @@ class Seen:
     key: SeamKey
     first: datetime
     attributes: Mapping[str, str]
+    last: datetime
 
     def truth(self, name: str) -> bool | None:
         """A capability of the instrument behind it, None when unknown."""
@@ -85,7 +86,7 @@ class Estate:
         kinds: dict[str, list[Seen]] = defaultdict(list)
         for row in self.rows:
             if isinstance(row.key, SeamKey):
-                kinds[row.key.kind].append(Seen(row.key, row.first_seen, row.attributes))
+                kinds[row.key.kind].append(Seen(row.key, row.first_seen, row.attributes, row.last_seen))
         return kinds
 
     @cached_property
@@ -96,6 +97,22 @@ class Estate:
             _ends(found, seen.key.target, seen.first).writers.add(seen.key.source)
         for seen in self.seams["consumes"]:
             _ends(found, seen.key.source, seen.first).readers.add(seen.key.target)
+        return found
+
+    @cached_property
+    def writing(self) -> Mapping[Component, list[Seen]]:
+        """Seams of who writes, by topic."""
+        found: dict[Component, list[Seen]] = defaultdict(list)
+        for seen in self.seams["publishes"]:
+            found[seen.key.target].append(seen)
+        return found
+
+    @cached_property
+    def reading(self) -> Mapping[Component, list[Seen]]:
+        """Seams of who reads, by topic."""
+        found: dict[Component, list[Seen]] = defaultdict(list)
+        for seen in self.seams["consumes"]:
+            found[seen.key.source].append(seen)
         return found
 
     def _sums(self, span: timedelta) -> Mapping[Key, Values]:
@@ -144,6 +161,15 @@ class Estate:
     def day_of(self, subject: SubjectRef, name: str) -> Series:
         """One measure of one subject over 25 hours."""
         return self._store.series(subject, name, self.as_of - timedelta(hours=25), self.as_of)
+
+    @cached_property
+    def writers(self) -> Mapping[tuple[SubjectRef, str], Series]:
+        """Who writes to topics without idempotence, where that was asked."""
+        return self._store.series_of(WRITERS, self.as_of - BACKLOG_SPAN, self.as_of)
+
+    def value_at(self, subject: SubjectRef, name: str, at: datetime, within: timedelta) -> float | None:
+        """The last value that a measure had by an instant, and not long before it."""
+        return self._store.series(subject, name, at - within, at).last
 
     def looks_at(self, name: str) -> Series:
         """When the cluster that a component is in was looked at; `name` is the component's own."""

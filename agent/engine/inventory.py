@@ -9,6 +9,7 @@ from agent.engine.deadletters import QUEUE
 from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
 from agent.engine.naming import Naming, place
+from agent.engine.topics import Around
 from agent.engine.versions import Owners, endless, longest, replayed, told_versions
 from agent.model import subjects as s
 from agent.model.facts import Column
@@ -140,11 +141,12 @@ def contracts(estate: Estate) -> Iterable[s.Contract]:
 def topics(estate: Estate) -> Iterable[s.Topic]:
     """Each topic with who writes and reads it, and the schema subjects that are of it."""
     firsts = dict(_of_kind(estate, "topic"))
-    naming, owners = Naming(estate), Owners(estate)
+    naming, owners, around = Naming(estate), Owners(estate), Around(estate)
     for topic in estate.topics:
         settings, ends = estate.settings.get(topic, {}), estate.ends.get(topic)
         seen = [at for at in (firsts.get(topic), ends.first if ends else None) if at is not None]
         groups = tuple(sorted(ends.readers)) if ends else ()
+        context = estate.context(topic, *around.sources(topic), first=min(seen, default=None))
         yield s.Topic(
             topic=topic,
             partitions=whole(settings.get("partitions")),
@@ -157,7 +159,8 @@ def topics(estate: Estate) -> Iterable[s.Topic]:
             subjects=naming.subjects_of(topic),
             unplaced=naming.unplaced,
             contract=naming.declared.get(topic),
-            **estate.context(topic, first=min(seen, default=None)),  # type: ignore[arg-type]  # Context's own fields
+            **around.of(topic, context),
+            **context,  # type: ignore[arg-type]  # Context's own fields
         )
 
 

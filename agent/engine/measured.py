@@ -22,3 +22,4 @@ SPARSE = {"rebalances": "rebalances", "joined": "joined"}  #: told where somethi
 OF_TOPIC = {"held_messages": "held_messages", "held": "held_seconds"}
 ORPHANED = "orphaned"
 BACKLOG_SERIES = (*OF_PAIR.values(), *SPARSE.values(), *OF_TOPIC.values(), ORPHANED, LOOKS)
+WRITERS = ("written_partitions", "plain_partitions")
