@@ -1,0 +1,1 @@
+"""Growth: what will be too small, before it is."""
