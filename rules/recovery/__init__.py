@@ -1,0 +1,1 @@
+"""Recovery: what is left when a part fails."""
