@@ -38,6 +38,7 @@ class _Named:
     topic: Component
     rest: frozenset[str]  #: tokens of its name without the word for dead letters
     theirs: bool  #: the rest is part of some other topic's name
+    beside: tuple[frozenset[str], ...]  #: topics whose names are in the rest: it is of one of them and a group
 
 
 class Plain:
@@ -74,7 +75,8 @@ class DeadLetterSearch:
 
     def _read(self, topic: Component) -> _Named:
         rest = _tokens(NAMED.sub(".", _bare(topic)))
-        return _Named(topic, rest, bool(self.plain.with_all(rest)))
+        beside = tuple(self.plain.tokens[one] for one in self.plain.within(rest))
+        return _Named(topic, rest, bool(self.plain.with_all(rest)), beside)
 
     def of(self, group: Component, topic: Component, seen: str) -> DeadLetters | None:
         """The dead letters of a group on a topic; `seen` is a topic it published to while failing."""
@@ -109,7 +111,8 @@ class DeadLetterSearch:
         for named in near:
             if named.rest and (named.rest <= mine or (named.rest <= wider and named.rest & mine)):
                 return DeadLetters(named.topic, "name")
-        shared = next((named for named in near if not named.theirs), None)
+        others = (named for named in near if not named.theirs)
+        shared = next((named for named in others if not named.beside or any(one <= mine for one in named.beside)), None)
         return DeadLetters(shared.topic, "name-only") if shared else None
 
 

@@ -323,7 +323,7 @@ def test_a_rule_is_explained_by_its_id_or_its_name(word: str, tmp_path: Path) ->
         ("LAG-1", 'Did you mean "LAG-01"?'),
         ("lag", 'Did you mean "LAG-09"?'),
         ("risinglag", 'Did you mean "rising-lag"?'),
-        ("XYZ-99", "There are DLQ-01, GOV-01, "),
+        ("XYZ-99", "There are DLQ-01, DLQ-02, "),
     ],
 )
 def test_a_rule_that_is_not_there_is_told_with_the_nearest(word: str, says: str, tmp_path: Path) -> None:

@@ -15,17 +15,28 @@ def found(names: list[str], by: Component = G, of: Component = T, seen: str = ""
     return f"{letters.known_by} {letters.topic.name}" if letters else None
 
 
-@pytest.mark.parametrize("name", ["orders.dlq", "orders.DLT", "orders-dead-letter", "dlq.orders", "orders-errors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "orders.dlq",
+        "orders.DLT",
+        "orders-dead-letter",
+        "dlq.orders",
+        "orders-errors",
+        "orders_error",
+        "dead-letter-topic-orders",
+    ],
+)
 def test_a_name_that_is_the_topic_s_own(name: str) -> None:
     assert found([name]) == f"name c/{name}"
 
 
-@pytest.mark.parametrize("name", ["orders.billing.dlq", "billing-orders-dlt"])
+@pytest.mark.parametrize("name", ["orders.billing.dlq", "billing-orders-dlt", "error.orders.billing"])
 def test_a_name_of_topic_and_group(name: str) -> None:
     assert found([name]) == f"name c/{name}"
 
 
-@pytest.mark.parametrize("name", ["payments.dlq", "parking-spots", "terrors", "orders-retry"])
+@pytest.mark.parametrize("name", ["payments.dlq", "parking-spots", "terrors", "orders-retry", "error.payments.mail"])
 def test_another_topic_s_dead_letters_and_decoys_are_none(name: str) -> None:
     assert found([name, "payments", "spots"]) is None
 
@@ -47,3 +58,12 @@ def test_a_connector_s_setting_is_read() -> None:
     letters = DeadLetterSearch([], Declarations(), settings).of(group("connect-sink", "c"), T, "")
     assert letters is not None
     assert (letters.known_by, letters.topic.name) == ("connect", "c/sink-dlq")
+
+
+def test_a_share_group_s_setting_is_read_whatever_it_is_called() -> None:
+    for name in ("config.errors.deadletterqueue.topic.name", "config.share.dlq.topic.name"):
+        letters = DeadLetterSearch([T], Declarations(), {G: {name: "cell", "config.share.dlq.retries": "3"}}).of(
+            G, T, ""
+        )
+        assert letters is not None
+        assert (letters.known_by, letters.topic.name) == ("share", "c/cell")

@@ -8,11 +8,26 @@ from hypothesis import strategies as st
 import rules
 from agent.engine import catalogue
 from agent.engine.stories import AS_OF
+from agent.model.declared import Workflow
 from agent.model.rule import Rule
 from agent.model.schemas import SchemaVersion
 from agent.model.seam import Component, SeamKey, group, schema_subject, service, table, topic
 from agent.model.series import Series
-from agent.model.subjects import Backlog, Contract, Deliveries, Seam, Subject, Table, TableUser, Topic
+from agent.model.subjects import (
+    Backlog,
+    Connector,
+    Contract,
+    DeadLetters,
+    Deliveries,
+    Letters,
+    Retry,
+    Seam,
+    Sibling,
+    Subject,
+    Table,
+    TableUser,
+    Topic,
+)
 from agent.model.verdict import Outcome
 
 COUNT = st.integers(0, 2_000)
@@ -45,6 +60,30 @@ def series(draw: st.DrawFn) -> Series:
     offsets = sorted(draw(st.lists(st.integers(0, 5_000), max_size=60, unique=True)), reverse=True)
     values = draw(st.lists(st.integers(-50, 10_000), min_size=len(offsets), max_size=len(offsets)))
     return Series(tuple(END - offset for offset in offsets), tuple(float(value) for value in values))
+
+
+FEW = st.none() | st.integers(0, 4)
+CRITICAL = Workflow(name="pay", failure_impact="critical")
+LETTERS = st.none() | st.builds(
+    Letters, known_by=st.sampled_from(["connect", "name", "name-only"]), sources=st.just(()) | st.just((TOPIC,)),
+    terminal=MAYBE, kept=st.none() | COUNT, waiting=st.none() | COUNT, oldest=SPAN, retention=SPAN,
+    source_retention=SPAN, usual_share=SHARE, commits=st.just(()) | st.just((timedelta(hours=1),)),
+)  # fmt: skip
+RETRY = st.none() | st.builds(
+    Retry, of=st.just(TOPIC), family=st.just(()) | st.just((TOPIC,)),
+    dead_letters=st.none() | st.builds(DeadLetters, st.just(TOPIC), st.sampled_from(["name", "name-only"])),
+)  # fmt: skip
+SIBLING = st.none() | st.builds(
+    Sibling, topic=st.just(TOPIC), written=COUNT, groups=COUNT, edits=FEW.map(lambda n: n or 0)
+)
+SETTINGS = st.sampled_from(
+    [
+        {},
+        {"retention.ms": "-1", "cleanup.policy": "compact"},
+        {"min.insync.replicas": "2"},
+        {"min.insync.replicas": "x"},
+    ]
+)
 
 
 SUBJECTS: dict[type, st.SearchStrategy[Subject]] = {
@@ -92,7 +131,27 @@ SUBJECTS: dict[type, st.SearchStrategy[Subject]] = {
         owners=st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["x", "y"])),
         subjects=st.none() | st.just(()) | st.just((schema_subject("main", "orders-value"),)),
         unplaced=st.just(()) | st.just((schema_subject("main", "shop.Order"),)), contract=st.sampled_from([None, "x"]),
-        sampled=st.none() | COUNT, framed_share=SHARE,
+        sampled=st.none() | COUNT, framed_share=SHARE, unidentified=st.none() | COUNT, identified=st.none() | COUNT,
+        reused=st.none() | COUNT, reused_ids=st.none() | COUNT, full_state=MAYBE, partitions=FEW, replication=FEW,
+        in_sync=FEW, offline=FEW, brokers=FEW, produced=series(), written_partitions=series(), source_read=series(),
+        plain_partitions=series(), source_written=series(), letters=LETTERS, retry=RETRY, sibling=SIBLING,
+        read_lately=MAYBE, written_lately=MAYBE, legal_hold=MAYBE, loss_tolerant=MAYBE,
+        observed_for=SPAN.map(lambda span: span or timedelta(0)), workflows=st.sampled_from([(), (CRITICAL,)]),
+        settings=SETTINGS, broker=st.sampled_from([{}, {"auto.create.topics.enable": "true", "num.partitions": "1"}]),
+        refused=st.sampled_from([{}, {"producers": "no right"}]),
+        overrides=st.dictionaries(
+            st.sampled_from(["prod/a: producer.override.acks", "x", "b: producer.override.retries"]),
+            st.sampled_from(["0", "1", "all", ""]),
+        ),
+    ),
+    Connector: st.builds(
+        Connector, as_of=st.just(AS_OF), connector=st.just(Component("connector", "prod/sink")), loss_tolerant=MAYBE,
+        type=st.sampled_from([None, "sink", "source"]), letters_listed=MAYBE,
+        workflows=st.sampled_from([(), (CRITICAL,)]),
+        settings=st.dictionaries(
+            st.sampled_from(["errors.tolerance", "effective.errors.tolerance", "errors.deadletterqueue.topic.name"]),
+            st.sampled_from(["all", "none", "", " ", "${file:x}"]),
+        ),
     ),
 }  # fmt: skip
 JUDGED = [rule for rule in catalogue.discover(rules) if rule.subject in SUBJECTS]
