@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from agent.engine.estate import Estate
 from agent.model.declared import Declarations
@@ -21,6 +22,7 @@ _RETRY = re.compile(r"(?P<of>.+?)[._-]retry(?:[._-]?topic)?(?:[._-]?(?P<number>\
 QUEUE = "errors.deadletterqueue.topic.name"  #: a connector's setting, and a share group's
 _SPLIT = re.compile(r"[._\-/]+|(?<=[a-z])(?=[A-Z])")
 _DLQ_SETTING = re.compile(r"(dlq|deadletterqueue).*name$", re.IGNORECASE)
+MOST_PARTS = 8  #: of a name, of which every selection is looked up
 MOST = 20  #: sources of a dead-letter topic that are told
 SEARCHED = ("declarations", "connector settings", "settings of the group", "published while failing", "topic names")
 
@@ -47,7 +49,9 @@ class Plain:
     def __init__(self, topics: Iterable[Component]) -> None:
         self.tokens = {topic: _tokens(_bare(topic)) for topic in topics}
         self._by: dict[str, set[Component]] = defaultdict(set)
+        self._exactly: dict[frozenset[str], list[Component]] = defaultdict(list)
         for topic, tokens in self.tokens.items():
+            self._exactly[tokens].append(topic)
             for token in tokens:
                 self._by[token].add(topic)
 
@@ -58,8 +62,11 @@ class Plain:
 
     def within(self, rest: frozenset[str]) -> list[Component]:
         """Those whose names are made of nothing but some parts, the longest first."""
-        near = {topic for token in rest for topic in self._by.get(token, ()) if self.tokens[topic] <= rest}
-        return sorted(near, key=lambda topic: (-len(self.tokens[topic]), topic))
+        if len(rest) > MOST_PARTS:
+            return []
+        parts = sorted(rest)
+        some = (frozenset(few) for size in range(len(parts), 0, -1) for few in combinations(parts, size))
+        return [topic for tokens in some for topic in sorted(self._exactly.get(tokens, ()))]
 
 
 class DeadLetterSearch:

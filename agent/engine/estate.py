@@ -19,6 +19,7 @@ Values = tuple[int, ...]
 NOTHING: Values = (0,) * len(Column)  #: the sums of what nothing crossed
 RHYTHM = timedelta(days=8)
 BACKLOG_SPAN = timedelta(minutes=80)
+MONTH = timedelta(days=30)
 RUNS_SPAN = timedelta(days=35)
 GUARDED = " (guarded)"  #: ends the name of a side effect that may be repeated
 _TRUTH = {"true": True, "false": False}
@@ -166,6 +167,12 @@ class Estate:
     def writers(self) -> Mapping[tuple[SubjectRef, str], Series]:
         """Who writes to topics without idempotence, where that was asked."""
         return self._store.series_of(WRITERS, self.as_of - BACKLOG_SPAN, self.as_of)
+
+    @cached_property
+    def counts_a_month_ago(self) -> Mapping[tuple[SubjectRef, str], Series]:
+        """What was written and committed by then: one query, for idle topics may be many."""
+        then = self.as_of - MONTH
+        return self._store.series_of(("produced", "committed"), then - timedelta(hours=1), then)
 
     def value_at(self, subject: SubjectRef, name: str, at: datetime, within: timedelta) -> float | None:
         """The last value that a measure had by an instant, and not long before it."""

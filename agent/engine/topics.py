@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from agent.engine.deadletters import Taking, retries
-from agent.engine.estate import Estate, retention, whole
+from agent.engine.estate import MONTH, Estate, retention, whole
 from agent.engine.held import held
 from agent.engine.siblings import Siblings
 from agent.model import subjects as s
@@ -16,10 +16,9 @@ from agent.model.facts import Column
 from agent.model.seam import Component, SubjectRef, source, subject_of
 from agent.model.series import NO_SERIES, Series
 
-MONTH, DAY = timedelta(days=30), timedelta(days=1)
+DAY = timedelta(days=1)
 HISTORY = 14  #: days over which the usual share of letters is known
 NEAR = timedelta(minutes=20)  #: within which a measure was told, where its source is looked at
-SOME = timedelta(hours=6)  #: the same of a month ago: nobody minds which hour it was
 OVERRIDE = "producer.override."
 
 
@@ -123,7 +122,7 @@ class Around:
         """Whether a count grew in 30 days, where it stands now; None where one of both was not seen."""
         if now.last is None or observed < MONTH:
             return None
-        then = self._estate.value_at(subject, name, self._estate.as_of - MONTH, SOME)
+        then = self._estate.counts_a_month_ago.get((subject, name), NO_SERIES).last
         return None if then is None else then != now.last
 
     # -- dead letters

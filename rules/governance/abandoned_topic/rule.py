@@ -32,7 +32,7 @@ def abandoned_topic(topic: Topic, cfg: Config) -> Verdict:
         says=_says(topic),
         meets=f"{topic.topic.name} is read.",
         show=_shown(topic),
-        do=steps(topic),
+        do=() if topic.read_lately else steps(topic),
     )
 
 

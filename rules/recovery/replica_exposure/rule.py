@@ -45,13 +45,13 @@ def replica_exposure(topic: Topic, cfg: Config) -> Verdict:
         OnlyIf("a topic outside of development (environment)", topic.environment != "dev"),
         *(() if failing else _seen(topic)),
         AnyOf(paths),
-        says=_says(topic, failing),
+        says=_says(topic, failing) if failing else "",
         meets=f"{topic.topic.name} has all of its copies.",
         severity=severity,
         weighed=why,
         evidence=evidence,
         show=_shown(topic),
-        do=steps(topic, failing),
+        do=steps(topic, failing) if failing else (),
     )
 
 
