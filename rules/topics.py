@@ -1,6 +1,6 @@
 """What rules about topics share, whatever their pitfall: the commands that change one, and how severe it is."""
 
-from agent.model.steps import code, quoted, typed
+from agent.model.steps import code, typed
 from agent.model.things import Context, Topic
 from agent.model.verdict import Severity
 
@@ -30,9 +30,3 @@ def counted_setting(topic: Topic, name: str) -> int | None:
     """A whole number that the topic's settings tell, or None."""
     text = topic.settings.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def sample(topic: Topic) -> str:
-    """The line of the configuration that has a topic sampled."""
-    cluster, _, name = topic.topic.name.partition("/")
-    return f"let records be sampled (off by default), in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]"

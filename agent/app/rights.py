@@ -9,13 +9,13 @@ from collectors.kafka.ladder import LADDER
 #: Rules that are blind, or see less, without a right; by its name in the ladder.
 NEEDED_BY = {
     "Describe Topic": "LAG-01 to LAG-09, DLQ-01, DLQ-03, DLQ-04, DLQ-06, GRW-02, GOV-07, GOV-08, RCV-10, SCH-03",
-    "Describe Group": "LAG-01 to LAG-09, DLQ-03, GRW-02, GOV-07, TRC-02",
+    "Describe Group": "LAG-01 to LAG-09, DLQ-03, GRW-02, GOV-07",
     "DescribeConfigs Topic": "LAG-04, DLQ-03, IDM-05, SCH-01, RCV-10",
     "DescribeConfigs Group": "DLQ-01 for share groups",
     "Describe TransactionalId": "LAG-08 names no transaction",
     "Describe Cluster": "no rule; what changed in rights is not told",
     "DescribeConfigs Cluster": "LAG-08, LAG-09, GOV-08, RCV-10",
-    "Read Topic": "IDM-05; with sampling IDM-03, IDM-04, SCH-03",
+    "Read Topic": "IDM-05",
 }
 _RIGHT = re.compile(r"the right (\w+ \w+) is missing")
 

@@ -117,13 +117,6 @@ class Topic(Context):
     contract: str | None = None  #: declared
     sampled: int | None = None  #: payloads looked at
     framed_share: float | None = None  #: of those, with a registry's frame or the address of a schema
-    unidentified: int | None = None  #: of those, without any identity
-    no_identity_by: Mapping[str, int] = field(default_factory=dict)  #: the same, by who produced them
-    identified: int | None = None  #: identities that were seen in samples
-    reused: int | None = None  #: pairs of samples with one identity and another content
-    reused_ids: int | None = None  #: identities that these pairs are of
-    reused_example: str | None = None  #: one identity as a hash, with the hashes of both contents and their times
-    full_state: bool | None = None  #: samples are whole states of what their key names
     replication: int | None = None  #: replicas of a partition
     in_sync: int | None = None  #: replicas in sync, of the partition with the fewest
     offline: int | None = None  #: partitions without a leader

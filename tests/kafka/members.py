@@ -27,7 +27,7 @@ class Member:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def wait_until_stable(self, within: float = 30) -> None:
+    def wait_until_stable(self, within: float = 90) -> None:
         """Wait until the group has told what this member reads."""
         assert self._stable.wait(within), f"not within {within} s: joined the group"
 
