@@ -1,10 +1,11 @@
-"""What rules about topics share, whatever their pitfall: the commands that change one, and how severe it is."""
+"""What rules about topics and their readers share, whatever the pitfall: commands about one, and how severe it is."""
 
 from agent.model.steps import code, typed
+from agent.model.subjects import Backlog
 from agent.model.things import Context, Topic
 from agent.model.verdict import Severity
 
-BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a topic
+BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a topic or group
 LISTED = "give a recording of the broker, with topics and groups"
 
 
@@ -13,15 +14,15 @@ def weaker(seen: Context, severity: Severity) -> Severity:
     return severity.step(-1) if seen.critical else severity
 
 
-def topics_sh(topic: Topic, words: str) -> str:
+def topics_sh(seen: Topic | Backlog, words: str) -> str:
     """A command about the topic."""
-    return code(f"kafka-topics.sh {BROKER} {words} --topic {typed(topic.topic)}")
+    return code(f"kafka-topics.sh {BROKER} {words} --topic {typed(seen.topic)}")
 
 
-def set_on(topic: Topic, setting: str) -> str:
+def set_on(seen: Topic | Backlog, setting: str) -> str:
     """The command that changes a setting of the topic."""
     return code(
-        f"kafka-configs.sh {BROKER} --alter --entity-type topics --entity-name {typed(topic.topic)} "
+        f"kafka-configs.sh {BROKER} --alter --entity-type topics --entity-name {typed(seen.topic)} "
         f"--add-config {setting}"
     )
 

@@ -146,6 +146,11 @@ class Topic(Context):
         return self.topic.name.partition("/")[2]
 
     @property
+    def compacted(self) -> bool:
+        """It keeps the last record of each key."""
+        return "compact" in self.settings.get("cleanup.policy", "")
+
+    @property
     def internal(self) -> bool:
         """Named as what brokers, registries, Connect and Kafka Streams make for themselves."""
         return _INTERNAL.fullmatch(self.bare) is not None

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from agent.model.series import Series
-from agent.model.steps import code, typed
+from agent.model.steps import code, length, typed
 from agent.model.subjects import Backlog
-from agent.model.verdict import Claim, Need, OnlyIf, Reason, Severity
+from agent.model.verdict import Claim, Need, OnlyIf, Reason
+from rules.topics import BROKER
 
-BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a backlog
 LOOK = "let the agent watch its cluster every 15 to 60 s (`clusters` in the configuration), or give a recording of it"
 THROWAWAY = "console-consumer-"  #: groups that Kafka's own console makes up, one a run
 
@@ -51,19 +51,11 @@ def deserted(backlog: Backlog) -> bool:
     return backlog.committed.values[:1] == backlog.committed.values[-1:]
 
 
-def weaker(backlog: Backlog, severity: Severity) -> Severity:
-    """A severity that a rule gives itself, one step up on a critical workflow as the engine does with others."""
-    return severity.step(-1) if backlog.critical else severity
+def lasting(seconds: float) -> str:
+    """A time in words."""
+    return length(timedelta(seconds=seconds))
 
 
 def groups_sh(backlog: Backlog, words: str) -> str:
     """A command about the group."""
     return code(f"kafka-consumer-groups.sh {BROKER} {words} --group {typed(backlog.group)}")
-
-
-def topic_setting(backlog: Backlog, setting: str) -> str:
-    """The command that changes a setting of the topic."""
-    return code(
-        f"kafka-configs.sh {BROKER} --alter --entity-type topics --entity-name {typed(backlog.topic)} "
-        f"--add-config {setting}"
-    )

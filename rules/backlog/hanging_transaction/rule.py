@@ -8,7 +8,7 @@ from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, looked, offsets_of_its_own, recent, unread
+from rules.backlog import LOOK, lasting, looked, offsets_of_its_own, recent, unread
 from rules.backlog.hanging_transaction.steps import steps
 
 
@@ -66,24 +66,20 @@ def _behind(backlog: Backlog, cfg: Config, messages: int) -> float | None:
 
 
 def _says(backlog: Backlog, held: float, messages: int) -> str:
-    where = f"behind a transaction on {backlog.topic.name} that is open for {_span(held)}"
+    where = f"behind a transaction on {backlog.topic.name} that is open for {lasting(held)}"
     return f"{backlog.group.name} waits {where}; {counted(messages, 'message is', 'messages are')} held."
 
 
 def _meets(backlog: Backlog, held: float) -> str:
-    open_for = f"A transaction on {backlog.topic.name} is open for {_span(held)}"
+    open_for = f"A transaction on {backlog.topic.name} is open for {lasting(held)}"
     return f"{backlog.group.name} reads on. {open_for}: it would hold whoever reads committed messages."
-
-
-def _span(seconds: float) -> str:
-    return length(timedelta(seconds=seconds))
 
 
 def _shown(backlog: Backlog, cfg: Config) -> dict[str, Scalar]:
     seen = backlog.transaction_timeout
     held = recent(backlog.held_messages, backlog, timedelta(minutes=15)).values
     return {
-        "last stable offset stands for": _span(backlog.held.last or 0.0),
+        "last stable offset stands for": lasting(backlog.held.last or 0.0),
         "longest transaction the broker allows": length(seen or cfg.longest),
         "known by": "the broker's setting" if seen else "Kafka's default: the broker's setting was not seen",
         "messages held": backlog.held_messages.last,

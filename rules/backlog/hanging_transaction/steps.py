@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from agent.model.steps import code, length, own, typed
 from agent.model.subjects import Backlog
-from rules.backlog import BROKER
+from rules.topics import BROKER
 
 
 def steps(backlog: Backlog, longest: timedelta) -> tuple[str, ...]:

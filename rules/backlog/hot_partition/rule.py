@@ -7,10 +7,9 @@ from typing import ClassVar
 from agent.measure.statistics import wilson
 from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
-from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, looked, offsets_of_its_own, recent, unread
+from rules.backlog import LOOK, lasting, looked, offsets_of_its_own, recent, unread
 from rules.backlog.hot_partition.steps import Cause, furthest, steps
 
 
@@ -121,13 +120,9 @@ def _cause(backlog: Backlog, cfg: Config) -> Cause:
 def _says(backlog: Backlog, found: Cause) -> str:
     partition, waiting = furthest(backlog)
     where = f"Partition {partition}" if partition else "One partition"
-    behind = f"{counted(waiting, 'message')}, {_span(backlog.age.last or 0)}, behind on {backlog.topic.name}"
-    middle = _span(backlog.age_median.last or 0)
+    behind = f"{counted(waiting, 'message')}, {lasting(backlog.age.last or 0)}, behind on {backlog.topic.name}"
+    middle = lasting(backlog.age_median.last or 0)
     return f"{where}: {backlog.group.name} is {behind}, the middle one {middle}; {found.told}."
-
-
-def _span(seconds: float) -> str:
-    return length(timedelta(seconds=seconds))
 
 
 def _shown(backlog: Backlog, cfg: Config) -> dict[str, Scalar]:

@@ -4,7 +4,8 @@ from enum import Enum
 
 from agent.model.steps import code, own, typed
 from agent.model.subjects import Backlog
-from rules.backlog import BROKER, groups_sh
+from rules.backlog import groups_sh
+from rules.topics import BROKER
 
 
 class Cause(Enum):

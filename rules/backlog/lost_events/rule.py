@@ -9,9 +9,10 @@ from agent.model.rule import HARM, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, deserted, kept_for_good, looked, offsets_of_its_own, recent, weaker
+from rules.backlog import LOOK, deserted, kept_for_good, looked, offsets_of_its_own, recent
 from rules.backlog.lost_events.leaps import Leap, Limits, points, skipped, went_back
 from rules.backlog.lost_events.steps import steps
+from rules.topics import weaker
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from agent.model.counting import counted
 from agent.model.steps import own, typed
 from agent.model.subjects import Backlog
-from rules.backlog import groups_sh, topic_setting
+from rules.backlog import groups_sh
 from rules.backlog.lost_events.leaps import Leap
+from rules.topics import set_on
 
 
 def steps(backlog: Backlog, deleted: int | None, jump: Leap | None) -> tuple[str, ...]:
@@ -26,7 +27,7 @@ def _replay(backlog: Backlog, deleted: int) -> str:
 def _longer(backlog: Backlog) -> tuple[str, ...]:
     if backlog.retention is None:
         return (f"Let {own(backlog.topic)} keep messages longer than its slowest reader takes.",)
-    more = topic_setting(backlog, f"retention.ms={int(2 * backlog.retention.total_seconds() * 1000)}")
+    more = set_on(backlog, f"retention.ms={int(2 * backlog.retention.total_seconds() * 1000)}")
     return (f"Let {own(backlog.topic)} keep messages longer than its slowest reader takes ({more}).",)
 
 

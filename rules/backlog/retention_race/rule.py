@@ -8,9 +8,10 @@ from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, deserted, kept_for_good, looked, unread, weaker
+from rules.backlog import LOOK, deserted, kept_for_good, lasting, looked, unread
 from rules.backlog.retention_race.race import Race, race
 from rules.backlog.retention_race.steps import steps
+from rules.topics import weaker
 
 ENDLESS = "-1"
 
@@ -186,23 +187,19 @@ def _says(backlog: Backlog, seen: Race) -> str:
     kept = backlog.retention.total_seconds() if backlog.retention is not None else seen.kept or 0.0
     if seen.kept is not None:
         kept = min(kept or seen.kept, seen.kept)
-    end = f"the next are deleted unread in {_span(left)}" if left > 0 else "they are being deleted unread"
-    where = f"{_span(age)} behind {backlog.topic.name}, which keeps messages for {_span(kept)}"
+    end = f"the next are deleted unread in {lasting(left)}" if left > 0 else "they are being deleted unread"
+    where = f"{lasting(age)} behind {backlog.topic.name}, which keeps messages for {lasting(kept)}"
     return f"{backlog.group.name} is {where}: {end}."
-
-
-def _span(seconds: float) -> str:
-    return length(timedelta(seconds=seconds))
 
 
 def _shown(backlog: Backlog, seen: Race) -> dict[str, Scalar]:
     within = _within(seen)
     return {
         "share of the retention used": seen.used,
-        "left": None if seen.left is None else _span(seen.left),
-        "at this pace used up in": None if within is None or within == float("inf") else _span(within),
+        "left": None if seen.left is None else lasting(seen.left),
+        "at this pace used up in": None if within is None or within == float("inf") else lasting(within),
         "retention set": None if backlog.retention is None else length(backlog.retention),
-        "retention in effect": None if seen.kept is None else _span(seen.kept),
+        "retention in effect": None if seen.kept is None else lasting(seen.kept),
         "retention.bytes": backlog.settings.get("retention.bytes"),
         "unread messages": backlog.lag.last,
         "members": backlog.members.last,

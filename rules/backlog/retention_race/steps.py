@@ -2,8 +2,9 @@
 
 from agent.model.steps import length, own
 from agent.model.subjects import Backlog
-from rules.backlog import groups_sh, topic_setting
+from rules.backlog import groups_sh
 from rules.backlog.retention_race.race import Race
+from rules.topics import set_on
 
 _SIZED = 0.95  #: of the set retention; messages go earlier, so size deletes them
 
@@ -18,10 +19,10 @@ def _longer(backlog: Backlog, seen: Race) -> str:
     if kept is not None and seen.kept is not None and seen.kept < _SIZED * kept.total_seconds():
         size = backlog.settings.get("retention.bytes", "")
         wanted = str(2 * int(size)) if size.isascii() and size.isdigit() else "<more>"
-        more = topic_setting(backlog, f"retention.bytes={wanted}")
+        more = set_on(backlog, f"retention.bytes={wanted}")
         return f"Let {topic} keep more, now: its size deletes messages before {length(kept)} are over ({more})."
     millis = "<more>" if kept is None else str(int(2 * kept.total_seconds() * 1000))
-    more = topic_setting(backlog, f"retention.ms={millis}")
+    more = set_on(backlog, f"retention.ms={millis}")
     return f"Let {topic} keep messages longer, now, if its disks have room ({more})."
 
 

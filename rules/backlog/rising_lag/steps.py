@@ -3,8 +3,9 @@
 from agent.model.counting import counted
 from agent.model.steps import code, length, own, rate, typed
 from agent.model.subjects import Backlog
-from rules.backlog import BROKER
+from rules.backlog import groups_sh
 from rules.backlog.rising_lag.windows import Fast, Slow
+from rules.topics import BROKER, set_on
 
 _HOT = 0.5  #: of the backlog in one partition: more members would not help it (ours)
 
@@ -21,7 +22,7 @@ def _hot(backlog: Backlog) -> tuple[str, ...]:
     worst = max(behind, key=lambda partition: behind[partition])
     if behind[worst] < _HOT * total:
         return ()
-    describe = code(f"kafka-consumer-groups.sh {BROKER} --describe --group {typed(backlog.group)}")
+    describe = groups_sh(backlog, "--describe")
     return (
         f"Partition {worst} of {own(backlog.topic)} has {behind[worst]:,} of the {counted(total, 'message')} behind: "
         f"look for a key that is too frequent, or a message that is tried for ever, at the offset that {describe} "
@@ -33,7 +34,7 @@ def _members(backlog: Backlog) -> str:
     group, topic = own(backlog.group), own(backlog.topic)
     members, partitions = backlog.members.last, backlog.partitions
     if members is None or partitions is None:
-        asked = code(f"kafka-consumer-groups.sh {BROKER} --describe --members --group {typed(backlog.group)}")
+        asked = groups_sh(backlog, "--describe --members")
         return (
             f"Compare the members of {group} with the partitions of {topic} ({asked}): with fewer members than "
             f"partitions add members, with as many add partitions."
@@ -72,10 +73,7 @@ def _deleted(backlog: Backlog) -> tuple[str, ...]:
     age, kept = backlog.age.last, backlog.retention
     if age is None or kept is None:
         return ()
-    more = code(
-        f"kafka-configs.sh {BROKER} --alter --entity-type topics --entity-name {typed(backlog.topic)} "
-        f"--add-config retention.ms={int(2 * kept.total_seconds() * 1000)}"
-    )
+    more = set_on(backlog, f"retention.ms={int(2 * kept.total_seconds() * 1000)}")
     return (
         f"{own(backlog.topic)} keeps messages for {length(kept)} and the oldest unread one is {_age(age)} old: if it "
         f"may not catch up before, raise the retention now ({more}).",

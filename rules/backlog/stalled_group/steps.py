@@ -5,7 +5,8 @@ from enum import Enum
 from agent.model.counting import counted
 from agent.model.steps import code, length, own, typed
 from agent.model.subjects import Backlog
-from rules.backlog import BROKER, groups_sh, topic_setting
+from rules.backlog import groups_sh
+from rules.topics import BROKER, set_on
 
 
 class Cause(Enum):
@@ -87,7 +88,7 @@ def _deleted(backlog: Backlog) -> tuple[str, ...]:
     left = backlog.retention_left.last
     if left is None or backlog.retention is None or left > 86_400:
         return ()
-    more = topic_setting(backlog, f"retention.ms={int(2 * backlog.retention.total_seconds() * 1000)}")
+    more = set_on(backlog, f"retention.ms={int(2 * backlog.retention.total_seconds() * 1000)}")
     return (f"What waits longest on {own(backlog.topic)} is deleted in {left / 3600:.1f} h: keep it longer ({more}).",)
 
 

@@ -1,6 +1,5 @@
 """SCH-03: what several read has no schema that anybody could ask."""
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -10,12 +9,6 @@ from agent.model.rule import SLOW, rule
 from agent.model.subjects import Topic
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Reason, Severity, Verdict, fails_when
 from rules.contracts.no_contract.steps import steps
-
-#: of brokers, registries, Connect, MirrorMaker and Kafka Streams: nobody's interface
-_INTERNAL = re.compile(
-    r"_.*|.*-(changelog|repartition)|.*\.internal|(.*[-_.])?connect-?(configs?|offsets?|status)|heartbeats",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ def no_contract(topic: Topic, cfg: Config) -> Verdict:
     sampled = topic.sampled is not None and topic.sampled >= cfg.samples and topic.framed_share is not None
     found = _found(topic, sampled=sampled)
     return fails_when(
-        OnlyIf("a topic of somebody's own (it is internal by its name)", _INTERNAL.fullmatch(name) is None),
+        OnlyIf("a topic of somebody's own (it is internal by its name)", not topic.internal),
         OnlyIf(
             "a topic that several groups read",
             True if groups > 1 else False if topic.listed else None,

@@ -53,7 +53,7 @@ def unattended_letters(topic: Topic, cfg: Config) -> Verdict:
     return fails_when(
         is_queue,
         OnlyIf("a topic whose letters are to be looked at (terminal)", letters.terminal is not True),
-        OnlyIf("a topic that keeps each letter (compacted, it keeps the last of each key)", not _compacts(topic)),
+        OnlyIf("a topic that keeps each letter (compacted, it keeps the last of each key)", not topic.compacted),
         Need("letters that wait", letters.waiting, ">=", 0, learn=_OFFSETS, reason=Reason.NOT_SENT),
         *_aged(letters),
         AnyOf(paths),
@@ -69,10 +69,6 @@ def unattended_letters(topic: Topic, cfg: Config) -> Verdict:
 
 _OFFSETS = "give a recording of the broker that has this topic's offsets (start and end)"
 _FIRST = "give a recording with the time of the first record, or of the group that reads it"
-
-
-def _compacts(topic: Topic) -> bool:
-    return "compact" in topic.settings.get("cleanup.policy", "")
 
 
 def _aged(letters: Letters) -> tuple[Need, ...]:

@@ -25,7 +25,7 @@ def abandoned_topic(topic: Topic, cfg: Config) -> Verdict:
     return fails_when(
         OnlyIf("a topic of somebody's own (it is internal by its name)", not topic.internal),
         OnlyIf("a topic that is read in the ordinary course (it has dead letters or retries)", not _aside(topic)),
-        OnlyIf("a topic that is no table (compacted, it is read without a group)", not _compacts(topic)),
+        OnlyIf("a topic that is no table (compacted, it is read without a group)", not topic.compacted),
         OnlyIf("a topic that nobody has to keep (legal_hold)", topic.legal_hold is not True),
         Claim("read by a group in 30 days", topic.read_lately is True, "==", False),
         *(() if topic.read_lately else _watched(topic, cfg)),
@@ -50,10 +50,6 @@ def _watched(topic: Topic, cfg: Config) -> tuple[Need, ...]:
 
 def _aside(topic: Topic) -> bool:
     return topic.letters is not None or topic.retry is not None
-
-
-def _compacts(topic: Topic) -> bool:
-    return "compact" in topic.settings.get("cleanup.policy", "")
 
 
 def _days(span: timedelta) -> float:

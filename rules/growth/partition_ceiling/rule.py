@@ -8,6 +8,7 @@ from agent.model.rule import SLOW, rule
 from agent.model.series import Series
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Unless, Verdict, fails_when
+from rules.backlog import recent
 from rules.growth.partition_ceiling.steps import steps
 
 
@@ -36,9 +37,7 @@ def partition_ceiling(backlog: Backlog, cfg: Config) -> Verdict:
     )
     if spare is None or spare < 0 or not members:
         return fails_when(*parts, Claim("members", members, ">", 0), says="", meets=_meets(backlog))
-    now = backlog.as_of.timestamp()
-    lag = backlog.lag.since(now - cfg.span.total_seconds(), now)
-    age = backlog.age.since(now - cfg.span.total_seconds(), now)
+    lag, age = recent(backlog.lag, backlog, cfg.span), recent(backlog.age, backlog, cfg.span)
     rises = _rises(age)
     falling = bool(_lows_rise(lag)) and (rises or 0) > cfg.rise
     return fails_when(

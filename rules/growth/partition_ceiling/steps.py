@@ -2,15 +2,14 @@
 
 from agent.model.steps import code, own, typed
 from agent.model.subjects import Backlog
-
-_BROKER = "--bootstrap-server <broker>"
+from rules.topics import BROKER
 
 
 def steps(backlog: Backlog) -> tuple[str, ...]:
     """What costs nothing, then what changes the order of keys."""
     group, topic = own(backlog.group), own(backlog.topic)
     more = 2 * (backlog.partitions or 1)
-    alter = code(f"kafka-topics.sh {_BROKER} --alter --topic {typed(backlog.topic)} --partitions {more}")
+    alter = code(f"kafka-topics.sh {BROKER} --alter --topic {typed(backlog.topic)} --partitions {more}")
     return (
         f"Make each member of {group} quicker: work on several records at a time, in order by key, "
         f"write in batches, and see what it waits for.",
