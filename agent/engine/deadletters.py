@@ -123,11 +123,16 @@ class DeadLetterSearch:
         return DeadLetters(shared.topic, "name-only") if shared else None
 
 
+def dead_letter_search(estate: Estate) -> DeadLetterSearch:
+    """The search over everything that one instant knows."""
+    return DeadLetterSearch(estate.topics, estate.declared, estate.settings)
+
+
 class Taking:
     """What each dead-letter topic takes; built once a round."""
 
     def __init__(self, estate: Estate) -> None:
-        self.search = DeadLetterSearch(estate.topics, estate.declared, estate.settings)
+        self.search = estate.once(dead_letter_search)
         self._estate = estate
         self._told: dict[Component, tuple[str, set[Component]]] = {}
         for known_by, told in (("declared", self._declared()), ("connect", self._connect()), ("share", self._share())):

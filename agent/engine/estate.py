@@ -1,10 +1,11 @@
 """One instant of the estate: everything that subjects are made from, read once and on demand."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import TypeVar
 
 from agent.engine.held import held
 from agent.engine.measured import BACKLOG_SERIES, LOOKS, WRITERS
@@ -16,6 +17,7 @@ from agent.model.series import NO_SERIES, Series
 from agent.store.store import SeamRow, SourceRow, Store
 
 Values = tuple[int, ...]
+Made = TypeVar("Made")
 NOTHING: Values = (0,) * len(Column)  #: the sums of what nothing crossed
 RHYTHM = timedelta(days=8)
 BACKLOG_SPAN = timedelta(minutes=80)
@@ -75,6 +77,13 @@ class Estate:
 
     def __init__(self, store: Store, declared: Declarations, as_of: datetime) -> None:
         self._store, self.declared, self.as_of = store, declared, as_of
+        self._made: dict[object, object] = {}
+
+    def once(self, make: Callable[["Estate"], Made]) -> Made:
+        """What is made of this instant, made where it is first asked for: several kinds of subjects share it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]  # type: ignore[return-value]  # what this very maker gave
 
     @cached_property
     def rows(self) -> list[SeamRow]:

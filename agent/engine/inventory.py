@@ -111,7 +111,7 @@ def _own(name: str) -> bool:
 
 def contracts(estate: Estate) -> Iterable[s.Contract]:
     """Each schema subject with its versions, and who writes and reads the topics that it is of."""
-    naming, owners = Naming(estate), Owners(estate)
+    naming, owners = estate.once(Naming), estate.once(Owners)
     for contract, first in _of_kind(estate, "subject"):
         found, topics = estate.settings.get(contract, {}), naming.topics_of(contract)
         inherited, versions = found.get("compatibility_inherited"), found.get("versions")
@@ -141,7 +141,7 @@ def contracts(estate: Estate) -> Iterable[s.Contract]:
 def topics(estate: Estate) -> Iterable[s.Topic]:
     """Each topic with who writes and reads it, and the schema subjects that are of it."""
     firsts = dict(_of_kind(estate, "topic"))
-    naming, owners, around = Naming(estate), Owners(estate), Around(estate)
+    naming, owners, around = estate.once(Naming), estate.once(Owners), Around(estate)
     for topic in estate.topics:
         settings, ends = estate.settings.get(topic, {}), estate.ends.get(topic)
         seen = [at for at in (firsts.get(topic), ends.first if ends else None) if at is not None]

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from agent.engine.deadletters import SEARCHED, DeadLetterSearch
+from agent.engine.deadletters import SEARCHED, dead_letter_search
 from agent.engine.estate import GUARDED, NOTHING, Estate, Seen, Values, retention, text
 from agent.model import subjects as s
 from agent.model.facts import Column, ExemplarKind
@@ -14,7 +14,7 @@ _RELAYS = ("debezium", "outbox", "flyway", "liquibase", "alembic", "maxwell")
 
 def deliveries(estate: Estate) -> Iterable[s.Deliveries]:
     """Each consumer group on each topic, over 7 days (errors and processed over 30)."""
-    search = DeadLetterSearch(estate.topics, estate.declared, estate.settings)
+    search = estate.once(dead_letter_search)
     for seen in estate.seams["consumes"]:
         topic, group = seen.key.source, seen.key.target
         week, month = estate.week.get(seen.key, NOTHING), estate.month.get(seen.key, NOTHING)
