@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent.app import asked_rest
+from agent.app.asked_rest import file_at
 from agent.app.rights import lacking, missing
 from agent.config.estates import Cluster, Sasl
 from agent.config.settings import Settings
@@ -68,7 +69,7 @@ class KafkaPull:
             tuple(self._fold.facts(look)),
             tuple(f"{what}: {why}" for what, why in refused.items() if not missing(why)),
             _about(look),
-            tuple(lacking(refused.values(), self.watch.access.user, self.watch.access.bootstrap[0])),
+            tuple(lacking(refused.values(), self.watch.access)),
         )
 
     def _recall(self) -> None:
@@ -117,9 +118,9 @@ def access(name: str, cluster: Cluster, base: Path) -> Access:
         cluster=name,
         bootstrap=tuple(str(one) for one in cluster.bootstrap),
         tls=tls is not None,
-        ca=_file(base, tls.ca if tls else None),
-        certificate=_file(base, tls.certificate if tls else None),
-        key=_file(base, tls.key if tls else None),
+        ca=file_at(base, tls.ca if tls else None),
+        certificate=file_at(base, tls.certificate if tls else None),
+        key=file_at(base, tls.key if tls else None),
         check_name=tls.check_name if tls else True,
         mechanism=sasl.mechanism if sasl else None,
         user=sasl.user if sasl else None,
@@ -127,10 +128,6 @@ def access(name: str, cluster: Cluster, base: Path) -> Access:
         token=_token(sasl, base) if sasl else None,
         timeout=cluster.timeout.total_seconds(),
     )
-
-
-def _file(base: Path, name: str | None) -> str | None:
-    return None if name is None else str(base / name)
 
 
 def _token(sasl: Sasl, base: Path) -> Callable[[], str] | None:

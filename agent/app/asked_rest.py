@@ -189,14 +189,15 @@ def _door(what: str, key: str, name: str, urls: tuple[str, ...], given: Connect 
         what=f"{what} {name}",
         key=key,
         urls=urls,
-        ca=_file(base, tls.ca if tls else None),
-        certificate=_file(base, tls.certificate if tls else None),
-        certificate_key=_file(base, tls.key if tls else None),
+        ca=file_at(base, tls.ca if tls else None),
+        certificate=file_at(base, tls.certificate if tls else None),
+        certificate_key=file_at(base, tls.key if tls else None),
         check_name=tls.check_name if tls else True,
         user=given.user,
         password=given.password.reveal() if given.password else None,
     )
 
 
-def _file(base: Path, name: str | None) -> str | None:
+def file_at(base: Path, name: str | None) -> str | None:
+    """A file that the configuration names, beside it."""
     return None if name is None else str(base / name)

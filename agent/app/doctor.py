@@ -12,7 +12,6 @@ from agent.model.pull import NotSeenError
 from collectors.kafka.ladder import LADDER, Climb, Has, Rung
 from collectors.kafka.watch import Watch
 
-KINDS = ("kafka", "connect", "registry")
 ENOUGH = ("Describe Topic", "Describe Group")  #: without these nothing of a cluster can be judged
 
 
@@ -63,13 +62,12 @@ def kafka_lines(watch: Watch, bootstrap: str) -> tuple[tuple[str, ...], bool]:
     try:
         seen = watch.know()
         standing = Climb(watch.link, seen).standing()
-        who = f"User:{watch.access.user}" if watch.access.user else "User:ANONYMOUS"
         head = f"Kafka {watch.link.product}, {len(seen.brokers)} brokers, {len(seen.rows):,} topics shown to us"
         lines = [head]
         if standing.authorizer is False:
             lines.append("It has no authorizer: everything is allowed to everybody.")
         for rung, has in standing.rungs:
-            lines += _rung(rung, has, who, bootstrap)
+            lines += _rung(rung, has, watch.access.principal, bootstrap)
         lines += [f"not answered: {one}" for one in standing.troubles]
         may = {rung.right: has for rung, has in standing.rungs}
         return tuple(lines), all(may[right] in (Has.YES, Has.SOME) for right in ENOUGH)

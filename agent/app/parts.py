@@ -90,7 +90,7 @@ def _assembled(
     except StoreProblem:
         memory.journal.close()
         raise
-    asked = Pulls(pulls(settings, clock.now, store), store, clock.now)
+    asked = Pulls(pulls(settings, clock.now, store), store)
     return Parts(settings, store, memory, receiver, rounds, declared, handle, clock, clock.now(), asked, losses=gone)
 
 

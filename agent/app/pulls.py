@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event, Thread
@@ -46,8 +46,8 @@ class Pulled:
 class Pulling:
     """One source, looked at again and again until told to stop."""
 
-    def __init__(self, pull: Pull, store: Store, clock: Callable[[], datetime], stop: Event) -> None:
-        self.pull, self._store, self._clock, self._stop = pull, store, clock, stop
+    def __init__(self, pull: Pull, store: Store, stop: Event) -> None:
+        self.pull, self._store, self._stop = pull, store, stop
         self.told = Pulled(pull.kind, pull.name, pull.every.total_seconds())
         self._looks = Looks(store, _counted(store, self.told.source))
         self._thread = Thread(target=self._run, name=f"pull-{self.told.source}", daemon=True)
@@ -128,9 +128,9 @@ def _counted(store: Store, source: str) -> dict[str, int]:
 class Pulls:
     """Every source that is asked."""
 
-    def __init__(self, pulls: Iterable[Pull], store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, pulls: Iterable[Pull], store: Store) -> None:
         self._stop = threading.Event()
-        self.each = [Pulling(pull, store, clock, self._stop) for pull in pulls]
+        self.each = [Pulling(pull, store, self._stop) for pull in pulls]
 
     def __bool__(self) -> bool:
         return bool(self.each)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from agent.model.pull import Lack
+from collectors.kafka.access import Access
 from collectors.kafka.ladder import LADDER
 
 #: Rules that are blind, or see less, without a right; by its name in the ladder.
@@ -26,10 +27,9 @@ def missing(why: str) -> str | None:
     return found[1] if found else None
 
 
-def lacking(refusals: Iterable[str], user: str | None, bootstrap: str) -> Iterator[Lack]:
+def lacking(refusals: Iterable[str], access: Access) -> Iterator[Lack]:
     """What we lack, in the order of the ladder, each once."""
     named = {right for why in refusals if (right := missing(why)) is not None}
-    who = f"User:{user}" if user else "User:ANONYMOUS"
     for rung in LADDER:
         if rung.right in named:
-            yield Lack(rung.right, NEEDED_BY[rung.right], rung.grant(who, bootstrap))
+            yield Lack(rung.right, NEEDED_BY[rung.right], rung.grant(access.principal, access.bootstrap[0]))

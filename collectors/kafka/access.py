@@ -28,6 +28,11 @@ class Access:
     client_id: str = CLIENT
 
     @property
+    def principal(self) -> str:
+        """Who we are to the cluster, as its tools write it."""
+        return f"User:{self.user or 'ANONYMOUS'}"
+
+    @property
     def protocol(self) -> str:
         """Kafka's word for it."""
         return ("SASL_" if self.mechanism else "") + ("SSL" if self.tls else "PLAINTEXT")
@@ -51,6 +56,19 @@ class TroubleError(NotSeenError):
     def __init__(self, why: Why, says: str) -> None:
         super().__init__(says)
         self.why = why
+
+
+class Troubles(dict[Why, TroubleError]):
+    """What was not answered, the first of each kind."""
+
+    def add(self, problem: TroubleError) -> None:
+        """Keep it, where it is the first of its kind."""
+        self.setdefault(problem.why, problem)
+
+    @property
+    def says(self) -> str:
+        """All of it in words; empty where all was answered."""
+        return "; ".join(map(str, self.values()))
 
 
 _NO_RIGHT = {29: "Topic", 30: "Group", 31: "Cluster", 53: "TransactionalId"}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agent.model.kafka.look import Producer, Transaction, Whole
-from collectors.kafka.access import TroubleError, Why
+from collectors.kafka.access import Troubles
 from collectors.kafka.groups import CLASSIC, Listing
 from collectors.kafka.ladder import Climb, Has
 from collectors.kafka.layout import Layout
@@ -65,10 +65,10 @@ class Errands:
         fresh = Fresh()
         for name in due:
             self._ran[name] = now
-            fresh.refused[name] = _says(self._errand(name)(layout, groups, fresh))
+            fresh.refused[name] = self._errand(name)(layout, groups, fresh).says
         return fresh
 
-    def _errand(self, name: str) -> Callable[[Layout, Listing, Fresh], Mapping[Why, TroubleError]]:
+    def _errand(self, name: str) -> Callable[[Layout, Listing, Fresh], Troubles]:
         return {
             "what we may see": self._ours,
             "transactions": self._transactions,
@@ -81,49 +81,45 @@ class Errands:
             "rights": self._rights,
         }[name]
 
-    def _ours(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _ours(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         climb = Climb(self._link, layout)
         self.topics_denied = climb.topic() in (Has.NO, Has.SOME)
         self.groups_denied = climb.group() is Has.NO
-        return {}
+        return Troubles()
 
-    def _topics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _topics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         found = self._settings.topics(layout.brokers[0], layout.rows.names)
         fresh.topics, fresh.own = found.value, found.own
         return found.troubles
 
-    def _brokers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _brokers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         return _kept(fresh, "broker", self._settings.brokers(layout.brokers))
 
-    def _groups(self, _layout: Layout, groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _groups(self, _layout: Layout, groups: Listing, fresh: Fresh) -> Troubles:
         modern = {
             node: [name for protocol, names in protocols.items() if protocol != CLASSIC for name in names]
             for node, protocols in groups.by_broker.items()
         }
         return _kept(fresh, "groups", self._settings.groups(modern))
 
-    def _client_metrics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _client_metrics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         return _kept(fresh, "client_metrics", self._settings.client_metrics(layout.brokers[0]))
 
-    def _rights(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _rights(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         return _kept(fresh, "acls", self._settings.acls(layout.brokers[0]))
 
-    def _producers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _producers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         return _kept(fresh, "producers", self._settings.producers(layout))
 
-    def _transactions(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _transactions(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         return _kept(fresh, "transactions", self._settings.transactions(layout.brokers))
 
-    def _first(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Mapping[Why, TroubleError]:
+    def _first(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         answer = self._offsets.at(layout, dict.fromkeys(range(len(layout.rows.number)), _BEGINNING))
         fresh.first = answer.time
         return answer.troubles
 
 
-def _kept(fresh: Fresh, name: str, found: Found) -> Mapping[Why, TroubleError]:
+def _kept(fresh: Fresh, name: str, found: Found) -> Troubles:
     setattr(fresh, name, found.value)
     return found.troubles
-
-
-def _says(troubles: Mapping[Why, TroubleError]) -> str:
-    return "; ".join(str(problem) for problem in troubles.values())

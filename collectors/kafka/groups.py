@@ -10,7 +10,7 @@ from kafka.protocol.admin import DescribeGroupsRequest, ListGroupsRequest
 from kafka.protocol.consumer import OffsetFetchRequest
 
 from agent.model.kafka.look import UNSEEN, Committed, Group, Member, Segments, no_times
-from collectors.kafka.access import TroubleError, Why, trouble
+from collectors.kafka.access import TroubleError, Troubles, Why, trouble
 from collectors.kafka.codec import (
     OFFSET_FETCH,
     OFFSET_FETCH_VERSION,
@@ -47,12 +47,8 @@ class Listing:
 
     groups: dict[str, Group] = field(default_factory=dict)
     by_broker: dict[int, dict[str, list[str]]] = field(default_factory=dict)  #: broker -> protocol -> groups
-    troubles: dict[Why, TroubleError] = field(default_factory=dict)
+    troubles: Troubles = field(default_factory=Troubles)
     answered: int = 0  #: brokers
-
-    def trouble(self, problem: TroubleError) -> None:
-        """Keep the first of each kind."""
-        self.troubles.setdefault(problem.why, problem)
 
 
 class Groups:
@@ -69,9 +65,9 @@ class Groups:
         asked = [(node, ListGroupsRequest(states_filter=[], types_filter=[])) for node in brokers]
         for (node, _), answer in zip(asked, self._link.ask(asked), strict=True):
             if isinstance(answer, TroubleError):
-                found.trouble(answer)
+                found.troubles.add(answer)
             elif answer.error_code:
-                found.trouble(trouble(answer.error_code, f"groups of broker {node}"))
+                found.troubles.add(trouble(answer.error_code, f"groups of broker {node}"))
             else:
                 found.answered += 1
                 _listed(found, node, answer)
@@ -87,7 +83,7 @@ class Groups:
                 asks += [(node, _described_by(protocol, part)) for part in _parts(names)]
         for answer in self._link.ask(asks):
             if isinstance(answer, TroubleError):
-                found.trouble(answer)
+                found.troubles.add(answer)
                 continue
             for group in answer.groups:
                 self._described(found, group)
@@ -98,7 +94,7 @@ class Groups:
             return
         if told.error_code:
             if told.error_code != _GONE:
-                found.trouble(trouble(told.error_code, f"group {told.group_id}"))
+                found.troubles.add(trouble(told.error_code, f"group {told.group_id}"))
             return
         read = self._classic if known.protocol == CLASSIC else _modern
         found.groups[told.group_id] = read(known, told)
@@ -138,10 +134,10 @@ class Groups:
             try:
                 told.append(self._read(request, answer))
             except TroubleError as problem:
-                found.trouble(problem)
+                found.troubles.add(problem)
         told += self._shared(found)
         for group, code in ((group, code) for one in told for group, code in one.refused.items()):
-            found.trouble(trouble(code, f"offsets of group {group}"))
+            found.troubles.add(trouble(code, f"offsets of group {group}"))
         return self._columns(told)
 
     def _read(self, request: Any, answer: Any) -> Fetched:
@@ -189,7 +185,7 @@ class Groups:
         told = []
         for answer in self._link.ask(asks):
             if isinstance(answer, TroubleError):
-                found.trouble(answer)
+                found.troubles.add(answer)
             else:
                 told.append(_shared(answer))
         return told

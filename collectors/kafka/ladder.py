@@ -7,6 +7,7 @@ nothing to see: about a name that nobody has, it says "unknown" to whoever may k
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from kafka.protocol.admin import (
@@ -90,12 +91,13 @@ class Climb:
             "DescribeConfigs Topic": lambda: self._config(TOPIC, self._a_topic() or NOBODYS),
             "DescribeConfigs Group": lambda: self._config(GROUP, NOBODYS),
             "Describe TransactionalId": self._transactional,
-            "Describe Cluster": self._cluster,
+            "Describe Cluster": lambda: Has.UNKNOWN if self._acls is None else _may(self._acls),
             "DescribeConfigs Cluster": lambda: self._config(BROKER, str(self._node)),
             "Read Topic": self._read,
         }
         rungs = tuple((rung, asked[rung.right]()) for rung in LADDER)
-        return Standing(rungs, self._authorizer(), tuple(dict.fromkeys(self._troubles)))
+        authorizer = None if self._acls is None else self._acls != _SECURITY_DISABLED
+        return Standing(rungs, authorizer, tuple(dict.fromkeys(self._troubles)))
 
     def _ask(self, request: Any) -> Any:
         [answer] = self._link.ask([(self._node, request)])
@@ -134,7 +136,9 @@ class Climb:
         answer = self._ask(DescribeTransactionsRequest(transactional_ids=[NOBODYS]))
         return Has.UNKNOWN if answer is None else _may(answer.transaction_states[0].error_code)
 
+    @cached_property
     def _acls(self) -> int | None:
+        """The error of a question about rights: it tells whether we may ask, and whether there is an authorizer."""
         request = DescribeAclsRequest(
             resource_type_filter=2,
             resource_name_filter=NOBODYS,
@@ -147,14 +151,6 @@ class Climb:
         answer = self._ask(request)
         return None if answer is None else int(answer.error_code)
 
-    def _cluster(self) -> Has:
-        code = self._acls()
-        return Has.UNKNOWN if code is None else _may(code)
-
-    def _authorizer(self) -> bool | None:
-        code = self._acls()
-        return None if code is None else code != _SECURITY_DISABLED
-
     def _read(self) -> Has:
         topic = self._a_topic()
         kind = DescribeProducersRequest.TopicRequest
@@ -163,9 +159,7 @@ class Climb:
             return Has.UNKNOWN
         code = answer.topics[0].partitions[0].error_code
         if topic is not None and code == _UNKNOWN_TOPIC:
-            return (
-                Has.NO
-            )  # the broker knows the topic, as its metadata says, and does not say so to whoever may not read
+            return Has.NO  # it is there, as the metadata says, and the broker does not say so to whoever may not read
         return _may(code)
 
 

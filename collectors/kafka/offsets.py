@@ -1,6 +1,5 @@
 """Offsets of partitions from their leaders: the ends, the starts, the last stable ones, and where a time is."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,7 +8,7 @@ import numpy.typing as npt
 from kafka.protocol.consumer import ListOffsetsRequest
 
 from agent.model.kafka.look import UNSEEN, Segments, Whole, no_offsets
-from collectors.kafka.access import TroubleError, Why, trouble
+from collectors.kafka.access import TroubleError, Troubles, Why, trouble
 from collectors.kafka.codec import (
     LIST_OFFSETS,
     READ_UNCOMMITTED,
@@ -33,8 +32,7 @@ class Answer:
     offset: Whole
     time: Whole
     answered: npt.NDArray[np.bool_]
-    troubles: dict[Why, TroubleError] = field(default_factory=dict)  #: the first of each kind
-    counts: Counter[Why] = field(default_factory=Counter)  #: partitions
+    troubles: Troubles = field(default_factory=Troubles)
 
     @property
     def stale(self) -> bool:
@@ -76,7 +74,7 @@ class Offsets:
             self._take(found, layout.rows, mine, answer)
         homeless = int((chosen & (layout.leader == NOBODY)).sum())
         if homeless:
-            _add(found, TroubleError(Why.MOVED, f"{homeless} partitions have no leader"), homeless)
+            found.troubles.add(TroubleError(Why.MOVED, f"{homeless} partitions have no leader"))
         return found
 
     def _request(
@@ -103,25 +101,20 @@ class Offsets:
 
     def _take(self, found: Answer, rows: Segments, mine: npt.NDArray[np.bool_], answer: object) -> None:
         if isinstance(answer, TroubleError):
-            _add(found, answer, int(mine.sum()))
+            found.troubles.add(answer)
             return
         try:
             told = listed(answer, self._names) if isinstance(answer, bytes) else _read(answer)
         except CodecError as problem:
-            _add(found, TroubleError(Why.BROKEN, f"ListOffsets: {problem}"), int(mine.sum()))
+            found.troubles.add(TroubleError(Why.BROKEN, f"ListOffsets: {problem}"))
             return
         at = _rows(told, rows, mine)
         known = at != UNSEEN
         good = known & (told.error == 0)
         found.offset[at[good]], found.time[at[good]] = told.offset[good], told.time[good]
         found.answered[at[good]] = True
-        for code, count in Counter(told.error[known & (told.error != 0)].tolist()).items():
-            _add(found, trouble(code, "offsets of partitions"), count)
-
-
-def _add(found: Answer, problem: TroubleError, partitions: int) -> None:
-    found.troubles.setdefault(problem.why, problem)
-    found.counts[problem.why] += partitions
+        for code in dict.fromkeys(told.error[known & (told.error != 0)].tolist()):
+            found.troubles.add(trouble(code, "offsets of partitions"))
 
 
 def _rows(told: Listed, rows: Segments, mine: npt.NDArray[np.bool_]) -> Whole:

@@ -17,7 +17,7 @@ from kafka.protocol.admin import (
 )
 
 from agent.model.kafka.look import Producer, Transaction
-from collectors.kafka.access import TroubleError, Why, trouble
+from collectors.kafka.access import TroubleError, Troubles, Why, trouble
 from collectors.kafka.layout import NOBODY, Layout
 from collectors.kafka.link import Link
 
@@ -80,11 +80,7 @@ class Found:
 
     value: Any = None
     own: dict[str, frozenset[str]] = field(default_factory=dict)
-    troubles: dict[Why, TroubleError] = field(default_factory=dict)
-
-    def trouble(self, problem: TroubleError) -> None:
-        """Keep the first of each kind."""
-        self.troubles.setdefault(problem.why, problem)
+    troubles: Troubles = field(default_factory=Troubles)
 
 
 class Settings:
@@ -96,7 +92,7 @@ class Settings:
     def _one(self, node: int, request: Any, found: Found) -> Any:
         [answer] = self._link.ask([(node, request)])
         if isinstance(answer, TroubleError):
-            found.trouble(answer)
+            found.troubles.add(answer)
             return None
         return answer
 
@@ -188,7 +184,7 @@ class Settings:
         refused: Counter[int] = Counter()
         for answer in self._link.ask(asks):
             if isinstance(answer, TroubleError):
-                found.trouble(answer)
+                found.troubles.add(answer)
                 continue
             for topic in answer.topics:
                 for part in topic.partitions:
@@ -197,7 +193,7 @@ class Settings:
                     else:
                         told[topic.name][part.partition_index] = tuple(map(_producer, part.active_producers))
         for code, count in refused.items():
-            found.trouble(_not_read(code, count))
+            found.troubles.add(_not_read(code, count))
         found.value = dict(told) or None
         return found
 
@@ -211,7 +207,7 @@ class Settings:
         answered = False
         for (node, _), answer in zip(asks, self._link.ask(asks), strict=True):
             if isinstance(answer, TroubleError):
-                found.trouble(answer)
+                found.troubles.add(answer)
             elif not _refused(answer.error_code, "transactions", found):
                 answered = True
                 open_at.append((node, [one.transactional_id for one in answer.transaction_states]))
@@ -219,7 +215,7 @@ class Settings:
         told: list[Transaction] = []
         for answer in self._link.ask(described):
             if isinstance(answer, TroubleError):
-                found.trouble(answer)
+                found.troubles.add(answer)
                 continue
             told += [_transaction(one) for one in answer.transaction_states if not one.error_code]
         found.value = tuple(told) if answered else None
@@ -228,7 +224,7 @@ class Settings:
 
 def _refused(code: int, what: str, found: Found, operation: str = "Describe") -> bool:
     if code:
-        found.trouble(trouble(code, what, operation))
+        found.troubles.add(trouble(code, what, operation))
     return bool(code)
 
 

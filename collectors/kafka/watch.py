@@ -21,7 +21,7 @@ from agent.model.kafka.look import (
     no_offsets,
     no_times,
 )
-from collectors.kafka.access import Access, TroubleError, Why
+from collectors.kafka.access import Access, TroubleError, Troubles
 from collectors.kafka.ages import Ages, Place
 from collectors.kafka.codec import EARLIEST, LATEST, READ_COMMITTED, Names
 from collectors.kafka.errands import Errands, Fresh
@@ -79,7 +79,7 @@ class Watch:
         found = self._groups.listing(seen.brokers)
         committed = self._groups.committed(found)
         self._groups.describe(found)
-        refused: dict[Why, TroubleError] = {}
+        refused = Troubles()
         columns = self._read(seen, refused)
         fresh = self.errands.run(seen, found, at.timestamp(), first=not self._looks)
         if fresh.topics is not None:
@@ -109,8 +109,8 @@ class Watch:
             client_metrics=fresh.client_metrics,
             refused={
                 **unseen,
-                "group offsets": _says(found.troubles),
-                "offsets": _says(refused),
+                "group offsets": found.troubles.says,
+                "offsets": refused.says,
                 **{name: why for name, why in fresh.refused.items() if name != "what we may see"},
             },
         )
@@ -150,7 +150,7 @@ class Watch:
 
     # -- offsets
 
-    def _read(self, seen: Layout, refused: dict[Why, TroubleError]) -> Columns:
+    def _read(self, seen: Layout, refused: Troubles) -> Columns:
         """The ends at every look; starts and last stable offsets by turns."""
         columns = self._columns
         ends = self._offsets.all_at(seen, LATEST)
@@ -161,8 +161,8 @@ class Watch:
         for answer in (ends, other):
             if answer.stale:
                 self._told_at = 0.0
-            for why, problem in answer.troubles.items():
-                refused.setdefault(why, problem)
+            for problem in answer.troubles.values():
+                refused.add(problem)
         self._cut(seen, columns.end, ends.offset)
         self._columns = columns = Columns(
             start=other.offset if turn == 0 else columns.start,
@@ -313,7 +313,3 @@ def _carried(before: Layout | None, columns: Columns, new: Layout) -> Columns:
             kept = getattr(columns, name)[theirs.start : theirs.start + size]
             getattr(fresh, name)[mine.start : mine.start + size] = kept
     return fresh
-
-
-def _says(troubles: Mapping[Why, TroubleError]) -> str:
-    return "; ".join(str(problem) for problem in troubles.values())

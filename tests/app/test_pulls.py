@@ -53,7 +53,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def pulling(store: Any, broker: Broker) -> Pulling:
-    return Pulling(broker, store, lambda: NOW, threading.Event())
+    return Pulling(broker, store, threading.Event())
 
 
 def test_a_look_is_in_the_store_with_its_source(store: Store) -> None:
@@ -140,9 +140,9 @@ def test_a_look_that_fails_in_an_unforeseen_way_is_not_the_last_one(store: Store
 
 def test_every_source_stops_and_hangs_up(store: Store) -> None:
     brokers = [Broker(*[1] * 50), Broker(*["gone"] * 50)]
-    asked = Pulls(brokers, store, lambda: NOW)
+    asked = Pulls(brokers, store)
     asked.start()
     assert asked.stop(10)
     assert all(broker.closed.is_set() for broker in brokers)
     assert bool(asked)
-    assert not Pulls([], store, lambda: NOW)
+    assert not Pulls([], store)

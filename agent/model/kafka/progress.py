@@ -74,20 +74,20 @@ def progress(topics: Topics, committed: Committed, where: Joined, arrivals: "Arr
     younger = np.zeros(len(age))
     waiting = np.flatnonzero(lag > 0)
     of_topic = np.searchsorted(topics.rows.first, where.place[waiting], side="right") - 1
-    for rows in _runs(waiting, of_topic):
-        topic = int(np.searchsorted(topics.rows.first, where.place[rows[0]], side="right")) - 1
+    for run in _runs(of_topic):
+        rows, topic = waiting[run], int(of_topic[run[0]])
         column = where.place[rows] - topics.rows.first[topic]
         age[rows], younger[rows] = arrivals.older(topics.rows.names[topic], column, offset[rows], committed.age[rows])
     return Progress(where.place, lag, end, age, younger, np.where(gone, start - offset, 0), start != UNSEEN)
 
 
-def _runs(rows: Whole, of_topic: Whole) -> list[Whole]:
-    """The rows of each topic: all its groups in one go."""
-    if not len(rows):
+def _runs(of_topic: Whole) -> list[Whole]:
+    """Where each topic stands: all its groups in one go."""
+    if not len(of_topic):
         return []
     order = np.argsort(of_topic, kind="stable")
     cuts = np.flatnonzero(np.diff(of_topic[order])) + 1
-    return list(np.split(rows[order], cuts))
+    return list(np.split(order, cuts))
 
 
 @dataclass(frozen=True, slots=True)
