@@ -8,9 +8,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from agent.model.pull import NotSeenError
+
 CAPTURES = Path(__file__).parent / "captures"
 Says = Callable[[BaseHTTPRequestHandler], None]
 Route = tuple[int, Any] | Says  #: a status with JSON or bytes, or whoever writes to the wire itself
+
+
+MISSING: Route = (404, {"error_code": 404, "message": "HTTP 404 Not Found"})
+
+
+class Answers:
+    """The same without a wire. A list is one answer after the other; a text is why there is none."""
+
+    def __init__(self, routes: dict[str, Any]) -> None:
+        self.routes = routes
+        self.asked: list[str] = []
+
+    def get(self, path: str) -> tuple[int, Any]:
+        self.asked.append(path)
+        found = self.routes.get(path, MISSING)
+        if isinstance(found, list):
+            found = found.pop(0)
+        if isinstance(found, str):
+            raise NotSeenError(found)
+        status, value = found
+        return status, value
 
 
 class Answering:
@@ -54,7 +77,7 @@ class Answering:
         self._thread.join()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        route = self.routes.get(handler.path, (404, {"error_code": 404, "message": "HTTP 404 Not Found"}))
+        route = self.routes.get(handler.path, MISSING)
         if callable(route):
             route(handler)
         else:

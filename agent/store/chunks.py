@@ -11,20 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.model.facts import Merge
+from agent.model.varint import put_varint
 
 SLOT_SECONDS = 10  #: at most one sample of a measure in that time; LAG-01 reads samples of 15 to 60 s
 _HEAD = struct.Struct("<iqq")
 _SCALE = 1000.0
 _LARGEST = float(1 << 52)
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def _scaled(value: float) -> int:
@@ -51,8 +43,8 @@ def _with(chunk: bytes | None, second: int, number: int) -> bytes:
     """One more sample at the end."""
     last, before, count = _HEAD.unpack_from(chunk) if chunk else (0, 0, 0)
     change = number - before
-    body = (chunk[_HEAD.size :] if chunk else b"") + _varint(second - last)
-    body += _varint(change << 1 if change >= 0 else (-change << 1) - 1)
+    body = (chunk[_HEAD.size :] if chunk else b"") + put_varint(second - last)
+    body += put_varint(change << 1 if change >= 0 else (-change << 1) - 1)
     return _HEAD.pack(second, number, count + 1) + body
 
 

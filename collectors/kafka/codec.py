@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.model.kafka.look import Segments, Whole
+from agent.model.varint import put_varint
 
 OFFSET_FETCH, OFFSET_FETCH_VERSION = 9, 8
 LIST_OFFSETS = 2
@@ -33,19 +34,10 @@ class CodecError(Exception):
     """Bytes that are no such answer."""
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def text(name: str) -> bytes:
     """A compact string."""
     raw = name.encode()
-    return _varint(len(raw) + 1) + raw
+    return put_varint(len(raw) + 1) + raw
 
 
 class _Walk:
@@ -111,7 +103,7 @@ def assignment(raw: bytes) -> list[tuple[str, int]]:
 
 def offset_fetch(groups: Sequence[str]) -> bytes:
     """The body of OffsetFetch 8 for every offset of some groups."""
-    parts = [_varint(len(groups) + 1)]
+    parts = [put_varint(len(groups) + 1)]
     parts += [text(group) + b"\0\0" for group in groups]  # topics: null, all of them; tags
     parts.append(b"\0\0")  # require_stable: no; tags
     return b"".join(parts)
@@ -234,11 +226,11 @@ def list_offsets(rows: Segments, chosen: npt.NDArray[np.bool_], times: Whole, is
     asked["index"], asked["epoch"], asked["time"] = rows.number[chosen], -1, times[chosen]
     width, body = _ASKED.itemsize, asked.tobytes()
     wanted = np.flatnonzero(counts).tolist()
-    parts = [struct.pack(">ib", -1, isolation), _varint(len(wanted) + 1)]
+    parts = [struct.pack(">ib", -1, isolation), put_varint(len(wanted) + 1)]
     at = 0
     for topic in wanted:
         size = int(counts[topic])
-        parts += (text(rows.names[topic]), _varint(size + 1), body[at : at + size * width], b"\0")
+        parts += (text(rows.names[topic]), put_varint(size + 1), body[at : at + size * width], b"\0")
         at += size * width
     parts.append(b"\0")
     return b"".join(parts)

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import orjson
 
 from agent.model.columns import SpanColumns
+from agent.model.varint import put_varint
 from collectors.otlp.aside import Aside
 from collectors.otlp.decode import Decoder, MalformedError, TooManyError
 from collectors.otlp.json import JsonError, TooManyInJsonError
-from collectors.otlp.wire import put_varint
 
 log = logging.getLogger(__name__)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from agent.model.varint import put_varint
+
 _F = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "seamwatch.otlp"
 
@@ -175,17 +177,6 @@ def failed(status: bytes) -> bool:
 
 
 ERROR = b"\x18\x02"  #: a Status of ERROR without a message
-
-
-def put_varint(number: int) -> bytes:
-    """A base-128 number; negative ones as 64-bit two's complement."""
-    number &= (1 << 64) - 1
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def any_value(value: object) -> bytes:

@@ -38,12 +38,18 @@ def run(started: list[Running], folder: Path, *bootstrap: str) -> Running:
     return started[-1]
 
 
-def test_lag_in_messages_and_seconds_is_in_metrics_and_on_pages_also_after_kill_9(
-    broker: str, estate: Estate, tmp_path: Path, started: list[Running]
-) -> None:
+def behind(estate: Estate) -> tuple[str, str]:
+    """A topic and a group that has read 4 of its 10 records, all two hours old."""
     topic, group = estate.topic(), estate.name("reader")
     estate.produce(topic, 10, Record(at=datetime.now(UTC) - timedelta(hours=2)))
     estate.commit(group, {(topic, 0): 4})
+    return topic, group
+
+
+def test_lag_in_messages_and_seconds_is_in_metrics_and_on_pages_also_after_kill_9(
+    broker: str, estate: Estate, tmp_path: Path, started: list[Running]
+) -> None:
+    topic, group = behind(estate)
     agent = run(started, tmp_path, broker)
     wait(lambda: metric(agent, "seamwatch_group_lag_messages", group) == 6, agent.process, 60)
     age = metric(agent, "seamwatch_group_lag_seconds", group)
@@ -67,9 +73,7 @@ def test_lag_in_messages_and_seconds_is_in_metrics_and_on_pages_also_after_kill_
 def test_what_was_learnt_of_stamps_is_in_the_store(
     broker: str, estate: Estate, tmp_path: Path, started: list[Running]
 ) -> None:
-    topic, group = estate.topic(), estate.name("reader")
-    estate.produce(topic, 10, Record(at=datetime.now(UTC) - timedelta(hours=2)))
-    estate.commit(group, {(topic, 0): 4})
+    topic, _ = behind(estate)
     agent = run(started, tmp_path, broker)
 
     def kept() -> bool:

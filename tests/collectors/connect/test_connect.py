@@ -9,28 +9,9 @@ from agent.model.masking import MASK
 from agent.model.pull import NotSeenError
 from collectors.connect import told
 from collectors.connect.watch import AGAIN, EVERYTHING, TURNS, Watch
-from tests.answering import recorded
+from tests.answering import Answers, recorded
 
 REAL = recorded("connect-4.3/answers.json")
-MISSING = (404, {"error_code": 404, "message": "HTTP 404 Not Found"})
-
-
-class Answers:
-    """Answers by path; a list is one answer after the other."""
-
-    def __init__(self, routes: dict[str, Any]) -> None:
-        self.routes = routes
-        self.asked: list[str] = []
-
-    def get(self, path: str) -> tuple[int, Any]:
-        self.asked.append(path)
-        found = self.routes.get(path, MISSING)
-        if isinstance(found, list):
-            found = found.pop(0)
-        if isinstance(found, str):
-            raise NotSeenError(found)
-        status, value = found
-        return status, value
 
 
 def watch(routes: dict[str, Any]) -> tuple[Watch, Answers]:

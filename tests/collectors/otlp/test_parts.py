@@ -8,10 +8,10 @@ import time
 import orjson
 import pytest
 
+from agent.model.varint import put_varint
 from collectors.otlp import parts
 from collectors.otlp.decode import Decoder, TooManyError
 from collectors.otlp.json import TooManyInJsonError
-from collectors.otlp.wire import put_varint
 from tests.collectors.otlp.build import CLIENT, body, sent, span
 from tests.collectors.otlp.door import JSON, PROTOBUF, opened
 

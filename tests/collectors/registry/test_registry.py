@@ -9,26 +9,10 @@ from agent.model.pull import NotSeenError
 from collectors.registry import told
 from collectors.registry.texts import Texts
 from collectors.registry.watch import MOST_OF_ONE, MOST_PROBLEMS, Watch
-from tests.answering import recorded
+from tests.answering import Answers, recorded
 from tests.registry import exchanges
 
 NOT_OWN = (404, {"error_code": 40408, "message": "Subject does not have subject-level compatibility configured"})
-
-
-class Answers:
-    """Answers by path; a text is why there is none."""
-
-    def __init__(self, routes: dict[str, Any]) -> None:
-        self.routes = routes
-        self.asked: list[str] = []
-
-    def get(self, path: str) -> tuple[int, Any]:
-        self.asked.append(path)
-        found = self.routes.get(path, (404, {"error_code": 404, "message": "HTTP 404 Not Found"}))
-        if isinstance(found, str):
-            raise NotSeenError(found)
-        status, value = found
-        return status, value
 
 
 def confluent(subjects: dict[str, int], **more: Any) -> dict[str, Any]:
