@@ -4,100 +4,24 @@ Only the clock is ours: looks are half a minute apart in virtual time, and recor
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.app.wiring import catalogue
-from agent.engine.round import Rounds
-from agent.model.declared import Declarations
-from agent.model.facts import Sample, Setting, Sighting
-from agent.model.kafka.facts import Fold
-from agent.model.verdict import Verdict
-from agent.store.store import Store, open_store
-from collectors.kafka.access import Access
-from collectors.kafka.watch import Watch
 from tests.kafka.estate import Estate, Record
 from tests.kafka.members import Member
+from tests.kafka.virtual import Virtual, said, virtually
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-EVERY = timedelta(seconds=30)
 LOOKS = 150  #: 75 minutes: the slow path of LAG-01 reads an hour
-
-Step = Callable[[int], None]
-
-
-@dataclass
-class Virtual:
-    """A real cluster in virtual time."""
-
-    estate: Estate
-    watch: Watch
-    store: Store
-    now: datetime
-    steps: list[Step] = field(default_factory=list)
-    fold: Fold = field(default_factory=Fold)
-    verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.watch._clock = lambda: self.now
-        self.producer = self.estate.producer(linger_ms=5)
-        self.done: dict[tuple[str, str], dict[int, int]] = {}
-
-    def run(self, looks: int, every: timedelta = EVERY) -> None:
-        """So many looks, and before each what happens on the cluster."""
-        for number in range(looks):
-            self.now += every
-            for step in self.steps:
-                step(number)
-            self.producer.flush()
-            self.look()
-
-    def look(self) -> None:
-        """One look, and its facts in the store."""
-        facts = list(self.fold.facts(self.watch.look()))
-        by_type = [[fact for fact in facts if isinstance(fact, kind)] for kind in (Sample, Setting, Sighting)]
-        self.store.record(by_type[0], by_type[1], sightings=by_type[2])
-
-    def write(self, topic: str, count: int, partition: int = 0, old: timedelta = timedelta()) -> None:
-        """Records stamped now, or so much earlier."""
-        stamp = int((self.now - old).timestamp() * 1000)
-        for _ in range(count):
-            self.producer.send(topic, b"x", partition=partition, timestamp_ms=stamp)
-
-    def read(self, group: str, topic: str, count: int, partition: int = 0) -> None:
-        """The group commits so much further."""
-        offsets = self.done.setdefault((group, topic), {})
-        offsets[partition] = offsets.get(partition, 0) + count
-        self.estate.commit(group, {(topic, partition): offsets[partition]})
-
-    def judge(self) -> None:
-        """Have every rule judge every subject; by the rule's ID and the subject's name without its cluster."""
-        rounds = Rounds(self.store, catalogue(), Declarations())
-        self.verdicts = {
-            (one.rule.id, one.subject.name.removeprefix("test/")): one.verdict for one in rounds.judge(self.now)
-        }
-
-
-def said(v: Virtual, rule: str, name: str) -> str:
-    """A rule's outcome for a subject."""
-    verdict = v.verdicts.get((rule, name))
-    return "no such" if verdict is None else verdict.outcome.value
 
 
 @pytest.fixture
 def virtual(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
-    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    watch = Watch(Access("test", (broker,)))
-    found = Virtual(estate, watch, store, datetime.now(UTC) - timedelta(hours=3))
-    store.attach(found.now)
-    yield found
-    found.producer.close()
-    watch.close()
-    store.close()
+    with virtually(broker, estate, tmp_path) as found:
+        yield found
 
 
 def rising(v: Virtual, name: str, share: int) -> tuple[str, str]:

@@ -1,0 +1,95 @@
+"""A real cluster in virtual time: what happens on it, look after look, and what every rule says in the end."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agent.app.wiring import catalogue
+from agent.engine.round import Rounds
+from agent.model.declared import Declarations
+from agent.model.facts import Sample, Setting, Sighting
+from agent.model.kafka.facts import Fold
+from agent.model.verdict import Verdict
+from agent.store.store import Store, open_store
+from collectors.kafka.access import Access
+from collectors.kafka.watch import Watch
+from tests.kafka.estate import Estate
+
+EVERY = timedelta(seconds=30)
+
+Step = Callable[[int], None]
+
+
+@dataclass
+class Virtual:
+    """A real cluster in virtual time."""
+
+    estate: Estate
+    watch: Watch
+    store: Store
+    now: datetime
+    steps: list[Step] = field(default_factory=list)
+    fold: Fold = field(default_factory=Fold)
+    verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.watch._clock = lambda: self.now
+        self.producer = self.estate.producer(linger_ms=5)
+        self.done: dict[tuple[str, str], dict[int, int]] = {}
+
+    def run(self, looks: int, every: timedelta = EVERY) -> None:
+        """So many looks, and before each what happens on the cluster."""
+        for number in range(looks):
+            self.now += every
+            for step in self.steps:
+                step(number)
+            self.producer.flush()
+            self.look()
+
+    def look(self) -> None:
+        """One look, and its facts in the store."""
+        facts = list(self.fold.facts(self.watch.look()))
+        by_type = [[fact for fact in facts if isinstance(fact, kind)] for kind in (Sample, Setting, Sighting)]
+        self.store.record(by_type[0], by_type[1], sightings=by_type[2])
+
+    def write(self, topic: str, count: int, partition: int = 0, old: timedelta = timedelta()) -> None:
+        """Records stamped now, or so much earlier."""
+        stamp = int((self.now - old).timestamp() * 1000)
+        for _ in range(count):
+            self.producer.send(topic, b"x", partition=partition, timestamp_ms=stamp)
+
+    def read(self, group: str, topic: str, count: int, partition: int = 0) -> None:
+        """The group commits so much further."""
+        offsets = self.done.setdefault((group, topic), {})
+        offsets[partition] = offsets.get(partition, 0) + count
+        self.estate.commit(group, {(topic, partition): offsets[partition]})
+
+    def judge(self) -> None:
+        """Have every rule judge every subject; by the rule's ID and the subject's name without its cluster."""
+        rounds = Rounds(self.store, catalogue(), Declarations())
+        self.verdicts = {
+            (one.rule.id, one.subject.name.removeprefix("test/")): one.verdict for one in rounds.judge(self.now)
+        }
+
+
+def said(v: Virtual, rule: str, name: str) -> str:
+    """A rule's outcome for a subject."""
+    verdict = v.verdicts.get((rule, name))
+    return "no such" if verdict is None else verdict.outcome.value
+
+
+@contextmanager
+def virtually(broker: str, estate: Estate, folder: Path, sample: Sequence[str] = ()) -> Iterator[Virtual]:
+    """A cluster that begins three hours ago, with a store of its own."""
+    store = open_store(f"sqlite:///{folder / 'store.db'}")
+    watch = Watch(Access("test", (broker,)), sample)
+    found = Virtual(estate, watch, store, datetime.now(UTC) - timedelta(hours=3))
+    store.attach(found.now)
+    try:
+        yield found
+    finally:
+        found.producer.close()
+        watch.close()
+        store.close()
