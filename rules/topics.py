@@ -1,6 +1,6 @@
 """What rules about topics and their readers share, whatever the pitfall: commands about one, and how severe it is."""
 
-from agent.model.steps import code, typed
+from agent.model.steps import code, quoted, typed
 from agent.model.subjects import Backlog
 from agent.model.things import Context, Topic
 from agent.model.verdict import Severity
@@ -31,3 +31,12 @@ def counted_setting(topic: Topic, name: str) -> int | None:
     """A whole number that the topic's settings tell, or None."""
     text = topic.settings.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def sample(topic: Topic) -> str:
+    """What has a topic's records looked at: the line of the configuration, or what stands in its way."""
+    refused = topic.refused.get("records")
+    if refused and topic.sampled is None:
+        return f"its records were not looked at: {refused}"
+    cluster, _, name = topic.topic.name.partition("/")
+    return f"let records be sampled (off by default), in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]"

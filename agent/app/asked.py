@@ -46,7 +46,7 @@ class KafkaPull:
         self, name: str, cluster: Cluster, base: Path, clock: Callable[[], datetime], memory: "Memory | None" = None
     ) -> None:
         self.name, self.every = name, cluster.every
-        self.watch = Watch(access(name, cluster, base), clock=clock)
+        self.watch = Watch(access(name, cluster, base), cluster.sample, clock=clock)
         self.cost = Cost()
         self._fold = Fold()
         self._last: Look | None = None

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from collectors.recording import sampled
+
 _TEXT = {"type": "string"}
 _MAYBE_TEXT = {"type": ["string", "null"]}
 _WHOLE = {"type": "integer", "minimum": 0}
@@ -48,6 +50,13 @@ _TOPIC = _object(
     settings=_SETTINGS,
     own=_list(_TEXT),
     partitions=_by_partition(_PARTITION),
+)
+_SAMPLED = _object(
+    ("records",),
+    **dict.fromkeys(sampled.COUNTS, _WHOLE),
+    **{name: _list(_TEXT) for name in sampled.NAMES},
+    **dict.fromkeys(sampled.TEXTS, _TEXT),
+    full_state={"type": ["string", "null"], "enum": ["true", "false", None]},
 )
 _GROUP = _object(
     protocol=_MAYBE_TEXT,
@@ -97,6 +106,7 @@ _SOURCES: dict[str, dict[str, Any]] = {
         refused=_named(_TEXT),
         acls=_list(_TEXT),
         client_metrics=_named(_SETTINGS),
+        sampled=_named(_SAMPLED),
     ),
     "connect": _object(
         ("cluster",),

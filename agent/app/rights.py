@@ -16,7 +16,7 @@ NEEDED_BY = {
     "Describe TransactionalId": "LAG-08 names no transaction",
     "Describe Cluster": "no rule; what changed in rights is not told",
     "DescribeConfigs Cluster": "LAG-08, LAG-09, GOV-08, RCV-10",
-    "Read Topic": "IDM-05",
+    "Read Topic": "IDM-05; with sampling IDM-03, IDM-04, SCH-03",
 }
 _RIGHT = re.compile(r"the right (\w+ \w+) is missing")
 

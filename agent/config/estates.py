@@ -95,6 +95,10 @@ class Cluster:
     sasl: Annotated[Sasl | None, note("How to log in.")] = None
     every: Annotated[PositiveDuration, note("Time between two looks.")] = timedelta(seconds=30)
     timeout: Annotated[PositiveDuration, note("Longest wait for one answer.")] = timedelta(seconds=15)
+    sample: Annotated[
+        tuple[Text, ...],
+        note("Topics whose records are looked at, as names or patterns such as orders.*; contents are not stored."),
+    ] = ()
 
 
 @with_config(FORBID)

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from agent.engine.estate import Estate
 from agent.model.declared import Declarations
+from agent.model.kafka import samples
 from agent.model.seam import UNKNOWN, Component
 from agent.model.subjects import DeadLetters, Retry
 
@@ -24,7 +25,14 @@ _SPLIT = re.compile(r"[._\-/]+|(?<=[a-z])(?=[A-Z])")
 _DLQ_SETTING = re.compile(r"(dlq|deadletterqueue).*name$", re.IGNORECASE)
 MOST_PARTS = 8  #: of a name, of which every selection is looked up
 MOST = 20  #: sources of a dead-letter topic that are told
-SEARCHED = ("declarations", "connector settings", "settings of the group", "published while failing", "topic names")
+SEARCHED = (
+    "declarations",
+    "connector settings",
+    "settings of the group",
+    "headers of sampled records",
+    "published while failing",
+    "topic names",
+)
 
 
 def _tokens(name: str) -> frozenset[str]:
@@ -79,6 +87,7 @@ class DeadLetterSearch:
         known = list(topics)
         self.plain = Plain(topic for topic in known if not NAMED.search(_bare(topic)))
         self._named = [self._read(topic) for topic in known if NAMED.search(_bare(topic))]
+        self._told = {source: queue for queue, source in of_headers(settings)}
 
     def _read(self, topic: Component) -> _Named:
         rest = _tokens(NAMED.sub(".", _bare(topic)))
@@ -94,6 +103,8 @@ class DeadLetterSearch:
         told = self._connector(group) or self._share(group)
         if told is not None:
             return told
+        if topic in self._told:
+            return DeadLetters(self._told[topic], "headers")
         if seen:
             return DeadLetters(Component.parse(seen), "span")
         return self._by_name(group, topic)
@@ -135,7 +146,13 @@ class Taking:
         self.search = estate.once(dead_letter_search)
         self._estate = estate
         self._told: dict[Component, tuple[str, set[Component]]] = {}
-        for known_by, told in (("declared", self._declared()), ("connect", self._connect()), ("share", self._share())):
+        surest = {
+            "declared": self._declared(),
+            "connect": self._connect(),
+            "share": self._share(),
+            "headers": of_headers(estate.settings),
+        }
+        for known_by, told in surest.items():
             for queue, topic in told:
                 self._told.setdefault(queue, (known_by, set()))[1].add(topic)
         for seen in estate.seams["consumes"]:
@@ -190,6 +207,19 @@ class Taking:
             named = _of_share_group(self._estate.settings.get(seen.key.target, {}))
             if named:
                 yield Component("topic", f"{seen.key.target.name.partition('/')[0]}/{named}"), seen.key.source
+
+
+def of_headers(settings: Mapping[Component, Mapping[str, str]]) -> Iterator[tuple[Component, Component]]:
+    """Topics whose sampled records say from where they came as dead letters, with where that was.
+
+    What is tried again has such headers too: a retry topic takes no dead letters.
+    """
+    for queue, told in settings.items():
+        if queue.kind != "topic" or samples.ORIGINS not in told or _RETRY.fullmatch(_bare(queue)):
+            continue
+        cluster = queue.name.partition("/")[0]
+        for name in told[samples.ORIGINS].split(samples.SEPARATOR):
+            yield queue, Component("topic", f"{cluster}/{name}")
 
 
 def _of_share_group(settings: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from agent.engine.measured import BACKLOG_SERIES, LOOKS, WRITERS
 from agent.model.declared import Declarations
 from agent.model.facts import Column, Exemplar, ExemplarKind, Run, Setting
 from agent.model.flush import Key
+from agent.model.kafka import samples
 from agent.model.seam import Component, SeamKey, SubjectRef, source, subject_of
 from agent.model.series import NO_SERIES, Series
 from agent.store.store import SeamRow, SourceRow, Store
@@ -176,6 +177,11 @@ class Estate:
     def writers(self) -> Mapping[tuple[SubjectRef, str], Series]:
         """Who writes to topics without idempotence, where that was asked."""
         return self._store.series_of(WRITERS, self.as_of - BACKLOG_SPAN, self.as_of)
+
+    @cached_property
+    def sampled(self) -> Mapping[tuple[SubjectRef, str], Series]:
+        """What looked-at records of topics added up to, over a week."""
+        return self._store.series_of(tuple(samples.ADDED), self.as_of - timedelta(days=7), self.as_of)
 
     @cached_property
     def counts_a_month_ago(self) -> Mapping[tuple[SubjectRef, str], Series]:

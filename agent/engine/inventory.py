@@ -9,6 +9,7 @@ from agent.engine.deadletters import QUEUE
 from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
 from agent.engine.naming import Naming, place
+from agent.engine.sampled import sampled
 from agent.engine.topics import Around
 from agent.engine.versions import Owners, endless, longest, replayed, told_versions
 from agent.model import subjects as s
@@ -157,6 +158,7 @@ def topics(estate: Estate) -> Iterable[s.Topic]:
             listed=place(topic) in naming.told_by_brokers,
             owners=owners.of(groups),
             subjects=naming.subjects_of(topic),
+            **sampled(estate, topic, naming.subjects_of(topic)),
             unplaced=naming.unplaced,
             contract=naming.declared.get(topic),
             **around.of(topic, context),

@@ -10,9 +10,11 @@ from typing import Any
 from agent.engine.deadletters import Taking, retries
 from agent.engine.estate import MONTH, Estate, retention, whole
 from agent.engine.held import held
+from agent.engine.sampled import lines
 from agent.engine.siblings import Siblings
 from agent.model import subjects as s
 from agent.model.facts import Column
+from agent.model.kafka import samples
 from agent.model.seam import Component, SubjectRef, source, subject_of
 from agent.model.series import NO_SERIES, Series
 
@@ -152,6 +154,7 @@ class Around:
                 retention=retention(estate.settings.get(topic, {})),
                 source_retention=max(terms, default=None),
                 usual_share=self._usual(topic, sources) if _moves(written) else None,
+                errors=lines(estate.settings.get(topic, {}), samples.ERRORS),
             ),
             "source_written": summed(estate.produced.get(one, NO_SERIES) for one in sources),
             "source_read": summed(self._most_read(one) for one in sources),

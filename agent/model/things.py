@@ -17,6 +17,11 @@ _INTERNAL = re.compile(
 )
 
 
+def made_for_itself(topic: str) -> bool:
+    """A topic's bare name is one that brokers, registries, Connect and Kafka Streams give to their own."""
+    return _INTERNAL.fullmatch(topic) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What every subject knows: the instant it is judged at, who owns it, which workflows it serves."""
@@ -44,14 +49,14 @@ class DeadLetters:
     """Where a group's failing messages go, and how that is known."""
 
     topic: Component
-    known_by: str  #: declared | connect | share | span | name | name-only
+    known_by: str  #: declared | connect | share | headers | span | name | name-only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letters:
     """What a dead-letter topic takes, and what became of it."""
 
-    known_by: str  #: declared | connect | share | span | name | name-only
+    known_by: str  #: declared | connect | share | headers | span | name | name-only
     sources: tuple[Component, ...] = ()  #: topics whose letters it takes
     terminal: bool | None = None  #: declared: they end here by design
     kept: int | None = None  #: records in it; markers and compacted ones count
@@ -61,6 +66,7 @@ class Letters:
     retention: timedelta | None = None  #: of the topic itself
     source_retention: timedelta | None = None  #: the longest of its sources
     usual_share: float | None = None  #: letters per record of its sources: the median of 14 days
+    errors: tuple[str, ...] = ()  #: classes of failures that headers of sampled letters name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +123,15 @@ class Topic(Context):
     contract: str | None = None  #: declared
     sampled: int | None = None  #: payloads looked at
     framed_share: float | None = None  #: of those, with a registry's frame or the address of a schema
+    judged: int | None = None  #: of those, of which it is known whether they have an identity
+    unidentified: int | None = None  #: of these, without any
+    nameless: tuple[str, ...] = ()  #: who sends such records, the most frequent first
+    identified: int | None = None  #: identities that were compared, of those that headers or CloudEvents name
+    repeated: int | None = None  #: records with an identity, and the content, of one before
+    reused: int | None = None  #: pairs of records with one identity and another content
+    reused_ids: int | None = None  #: identities that these pairs are of
+    reused_example: str | None = None  #: one identity as a hash, with the hashes of both contents and their times
+    full_state: bool | None = None  #: records are whole states of what their key names
     replication: int | None = None  #: replicas of a partition
     in_sync: int | None = None  #: replicas in sync, of the partition with the fewest
     offline: int | None = None  #: partitions without a leader
@@ -153,4 +168,4 @@ class Topic(Context):
     @property
     def internal(self) -> bool:
         """Named as what brokers, registries, Connect and Kafka Streams make for themselves."""
-        return _INTERNAL.fullmatch(self.bare) is not None
+        return made_for_itself(self.bare)

@@ -48,6 +48,8 @@ class Why(StrEnum):
     TIMEOUT = "no answer in time"
     MOVED = "moved to another broker"
     BROKEN = "answer not understood"
+    NO_TOPIC = "no such topic"
+    LIMIT = "over a limit"
 
 
 class TroubleError(NotSeenError):

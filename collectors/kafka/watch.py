@@ -1,7 +1,7 @@
 """One cluster, look after look: who is where, how far behind in messages and in seconds, in a handful of requests."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +29,7 @@ from collectors.kafka.groups import Groups
 from collectors.kafka.layout import Layout, layout
 from collectors.kafka.link import Link
 from collectors.kafka.offsets import Answer, Offsets
+from collectors.kafka.sampling import Sampler
 
 STEADY, FIRST = 10, 40  #: requests of a look, a broker (the published bars)
 MORE, FEW = 60, 500  #: further questions of a first look where few partitions, of many groups each, have not enough
@@ -54,9 +55,16 @@ class Columns:
 class Watch:
     """Looks at one cluster. One thread uses it; a cluster that is away is tried again at the next look."""
 
-    def __init__(self, access: Access, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        access: Access,
+        sample: Sequence[str] = (),
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.access, self._clock = access, clock
         self.link = Link(access)
+        self.sampler = Sampler(self.link, sample)
         self.ages = Ages()
         names = Names()
         self._groups, self._offsets = Groups(self.link, names), Offsets(self.link, names)
@@ -90,6 +98,7 @@ class Watch:
         budget = (STEADY if self._looks else FIRST) * max(1, len(seen.brokers))
         left = (budget - (self.link.requests.total() - before)) // max(1, len(seen.brokers))
         committed = replace(committed, age=self._aged(seen, columns, committed, at, max(1, left)))
+        sampled, unsampled = self.sampler.turn(seen, columns.start, columns.end)
         self._looks += 1
         about = {name: _about(name, one, fresh) for name, one in seen.about.items()}
         groups = {name: _settled(name, group, fresh) for name, group in found.groups.items()}
@@ -107,8 +116,10 @@ class Watch:
             transactions=fresh.transactions,
             acls=fresh.acls,
             client_metrics=fresh.client_metrics,
+            sampled=sampled,
             refused={
                 **unseen,
+                "records": unsampled.says,
                 "group offsets": found.troubles.says,
                 "offsets": refused.says,
                 **{name: why for name, why in fresh.refused.items() if name != "what we may see"},

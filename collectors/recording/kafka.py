@@ -21,6 +21,7 @@ from agent.model.kafka.look import (
     Transaction,
 )
 from agent.model.masking import masked
+from collectors.recording import sampled
 from collectors.recording.section import Section, instant
 
 __all__ = ["NAME", "facts", "look"]
@@ -51,6 +52,7 @@ def look(line: Section, cluster: str, at: datetime) -> Look:
         transactions=_transactions(line),
         acls=None if acls is None else tuple(acls),
         client_metrics=None if metrics is None else {name: told or {} for name, told in metrics.items()},
+        sampled=sampled.read(line),
         refused={name: why or "" for name, why in (line.pairs("refused") or {}).items()},
     )
 
@@ -199,6 +201,8 @@ def line(seen: Look) -> dict[str, Any]:
     if seen.broker is not None:
         told["broker"] = {"settings": masked(seen.broker)}
     told |= _known(acls=seen.acls and list(seen.acls), client_metrics=seen.client_metrics)
+    if seen.sampled:
+        told["sampled"] = sampled.told(seen.sampled)
     if seen.transactions is not None:
         told["transactions"] = {one.name: _transaction_told(one) for one in seen.transactions}
     return told

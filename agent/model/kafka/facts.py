@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from agent.model import seam
 from agent.model.facts import Fact, Sample, Setting, Sighting
+from agent.model.kafka import samples
 from agent.model.kafka.groups import NAME, GroupFacts, assigned, attributes, clients
 from agent.model.kafka.look import Committed, Group, Look, Transaction
 from agent.model.kafka.news import News
@@ -43,6 +44,7 @@ class Fold:
                 if about.settings is not None:
                     self._pairs.remember(look.cluster, name, about.settings)
             yield from self._topics.facts(look, look.topics)
+        yield from samples.facts(look)
         yield from self._transactions(look)
         for name, group in (look.groups or {}).items():
             yield from self._groups.facts(look, name, group)

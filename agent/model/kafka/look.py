@@ -132,6 +132,32 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """What records of one topic showed since the look before: counts, hashes, names from headers; no content."""
+
+    records: int = 0
+    bytes: int = 0  #: of keys and values
+    largest: int = 0  #: bytes of one
+    keyless: int = 0
+    framed: int = 0  #: with a registry's frame, or the address of a schema
+    judged: int = 0  #: of which it is known whether they have an identity
+    unidentified: int = 0  #: of these, those that have none
+    sealed: int = 0  #: of the others: framed, so that their schema tells
+    identified: int = 0  #: new identities, of those that headers or CloudEvents name
+    repeated: int = 0  #: records with an identity, and the content, of one before
+    reused: int = 0  #: the same, with another content
+    reused_ids: int = 0  #: identities that had none of these before
+    passed_over: int = 0  #: offsets that were not looked at, for more was written than is read
+    unread: int = 0  #: batches that could not be read
+    unread_why: str = ""
+    nameless: tuple[str, ...] = ()  #: who sends records without an identity, the most frequent first
+    example: str = ""  #: an identity that was reused: hashes and times
+    full_state: bool | None = None  #: records of one key have the same fields
+    origins: tuple[str, ...] = ()  #: topics that headers of dead letters name
+    errors: tuple[str, ...] = ()  #: classes of failures that they name
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Everything that one look at one cluster saw."""
 
@@ -146,6 +172,7 @@ class Look:
     transactions: tuple[Transaction, ...] | None = None
     acls: tuple[str, ...] | None = None  #: a line each, sorted
     client_metrics: Mapping[str, Mapping[str, str | None]] | None = None  #: subscriptions (KIP-714) by name
+    sampled: Mapping[str, Sampled] = field(default_factory=dict)  #: by topic; of those that are asked for
     refused: Mapping[str, str] = field(default_factory=dict)  #: what was not answered -> why
 
 

@@ -89,4 +89,5 @@ def _shown(letters: Letters, came: int | None, flow: int | None) -> dict[str, Sc
         "usual share, median of 14 days": None if letters.usual_share is None else round(letters.usual_share, 6),
         "letters of": ", ".join(source.name for source in letters.sources),
         "known by": letters.known_by,
+        "failures that their headers name": ", ".join(letters.errors),
     }

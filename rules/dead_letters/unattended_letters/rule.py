@@ -152,6 +152,7 @@ def _says(topic: Topic, letters: Letters, failing: list[str]) -> str:
 def _shown(topic: Topic, letters: Letters) -> dict[str, Scalar]:
     return {
         "known by": letters.known_by,
+        "failures that their headers name": ", ".join(letters.errors),
         "letters of": ", ".join(source.name for source in letters.sources),
         "records in it": letters.kept,
         "unread": letters.waiting,

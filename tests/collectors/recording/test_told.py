@@ -1,12 +1,28 @@
 """The README of recordings names every fact that a recording can tell, and nothing else."""
 
+import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.model.facts import Fact
+from agent.model.kafka.look import Sampled
+from collectors.recording import kafka, sampled
 from collectors.recording.reader import read
+from collectors.recording.section import Section, Tally
 from tests.collectors.recording.test_recording import AT, EXAMPLES, line
+
+
+def test_what_records_showed_comes_back_from_a_recording_as_it_was() -> None:
+    look = kafka.look(Section(json.loads(line("kafka", sampled={"orders": SAMPLED})), "", Tally()), "prod", NOON)
+    assert look.sampled["orders"] == Sampled(
+        **dict.fromkeys(sampled.COUNTS, 5), **dict.fromkeys(sampled.NAMES, ("a", "b")),
+        **dict.fromkeys(sampled.TEXTS, "why"), full_state=True,
+    )  # fmt: skip
+    assert kafka.line(look)["sampled"] == {"orders": SAMPLED}
+    quiet = Section({"sampled": {"a": {"records": 0}, "b": {"framed": 1}, "c": {"records": -1}}}, "", Tally())
+    assert sampled.told(sampled.read(quiet)) == {"a": {"records": 0}}
 
 
 def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
@@ -18,6 +34,11 @@ def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
         )
         found.add((kind, name))
     return found
+
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+SAMPLED = dict.fromkeys(sampled.COUNTS, 5) | {name: ["a", "b"] for name in sampled.NAMES}
+SAMPLED |= dict.fromkeys(sampled.TEXTS, "why") | {"full_state": "true"}
 
 
 def troubled() -> Iterator[bytes]:
@@ -55,6 +76,7 @@ def troubled() -> Iterator[bytes]:
             transactions={"pay": transaction},
             acls=["Allow User:a Read Topic:orders from *"],
             client_metrics={"all": {"interval.ms": "60000"}},
+            sampled={"orders": SAMPLED},
             refused={"topics": "no right"},
         )
 
