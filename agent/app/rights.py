@@ -9,8 +9,8 @@ from collectors.kafka.ladder import LADDER
 
 #: Rules that are blind, or see less, without a right; by its name in the ladder.
 NEEDED_BY = {
-    "Describe Topic": "LAG-01 to LAG-09, DLQ-01, DLQ-03, DLQ-04, DLQ-06, GRW-02, GOV-07, GOV-08, RCV-10, SCH-03",
-    "Describe Group": "LAG-01 to LAG-09, DLQ-03, GRW-02, GOV-07",
+    "Describe Topic": "LAG-01 to LAG-09, DLQ-01, DLQ-03 to DLQ-06, GRW-02, GOV-07, GOV-08, RCV-10, SCH-03",
+    "Describe Group": "LAG-01 to LAG-09, DLQ-03, DLQ-05, GRW-02, GOV-07",
     "DescribeConfigs Topic": "LAG-04, DLQ-03, IDM-05, SCH-01, RCV-10",
     "DescribeConfigs Group": "DLQ-01 for share groups",
     "Describe TransactionalId": "LAG-08 names no transaction",

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from agent.engine.estate import Estate, retention, whole
+from agent.engine.estate import Estate, retention, text, whole
 from agent.engine.held import held
 from agent.engine.measured import OF_PAIR, OF_TOPIC, ORPHANED, SPARSE
+from agent.engine.stuck import stuck
 from agent.model import subjects as s
 from agent.model.seam import Component, SubjectRef, group_on_topic, source, subject_of
 from agent.model.series import NO_SERIES, Series
@@ -64,6 +65,8 @@ def _backlog(
         transaction_timeout=_span(broker.get("broker.transaction.max.timeout.ms"), 0.001),
         behind=estate.behind(ref) if (told["lag"].last or 0) > 0 and (_rises(told["lag"]) or _skewed(told)) else {},
         **told,
+        on_error=text(estate.declared.declared(group, "on_error")),
+        **stuck(estate, group, topic, series, looks),
         **_paused(estate, ref, told),
         **estate.context(group, topic, first=first),  # type: ignore[arg-type]  # Context's own fields
     )

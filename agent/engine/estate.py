@@ -254,7 +254,11 @@ class Estate:
 
     def exemplars(self, key: SeamKey, kind: ExemplarKind) -> Exemplar | None:
         """One exemplar of a kind, or None."""
-        return next((kept for kept in self._store.exemplars(key) if kept.kind is kind), None)
+        return next((kept for kept in self.kept(key) if kept.kind is kind), None)
+
+    def kept(self, key: SeamKey) -> tuple[Exemplar, ...]:
+        """Every exemplar, the newest first."""
+        return self._store.exemplars(key)
 
     def fired(self) -> Mapping[SubjectRef, set[str]]:
         """Rules that opened findings in 90 days, by subject."""

@@ -20,6 +20,7 @@ OF_PAIR = {
 }
 SPARSE = {"rebalances": "rebalances", "joined": "joined"}  #: told where something happens, and not held
 OF_TOPIC = {"held_messages": "held_messages", "held": "held_seconds"}
+STUCK = ("stuck_seconds", "stuck_partition", "stuck_offset", "moving_partitions")  #: told in trouble only
 ORPHANED = "orphaned"
-BACKLOG_SERIES = (*OF_PAIR.values(), *SPARSE.values(), *OF_TOPIC.values(), ORPHANED, LOOKS)
+BACKLOG_SERIES = (*OF_PAIR.values(), *SPARSE.values(), *OF_TOPIC.values(), *STUCK, ORPHANED, LOOKS)
 WRITERS = ("written_partitions", "plain_partitions")

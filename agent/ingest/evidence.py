@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from agent.ingest.attempts import AttemptsSeen, Failing
 from agent.ingest.effects import Orphan, Repeat
 from agent.ingest.index import GUARDED, ShapeIndex
 from agent.ingest.partitions import Handover
+from agent.model.attempts import Attempts
 from agent.model.columns import I64, SpanColumns
 from agent.model.facts import Exemplar, ExemplarKind
 from agent.model.flush import Key
@@ -77,6 +79,7 @@ class Evidence:
         self._best = {kind: _Best(kind) for kind in (ExemplarKind.SLOWEST, ExemplarKind.ERROR, ExemplarKind.WRITE)}
         self._told: list[tuple[int, Exemplar]] = []
         self._minute = -1
+        self._attempts = AttemptsSeen()
 
     def look(self, columns: SpanColumns, index: ShapeIndex) -> None:
         """Offer one batch's spans."""
@@ -89,6 +92,7 @@ class Evidence:
             (ExemplarKind.WRITE, writes, writes >= 0, columns.end),
         ):
             self._best[kind].offer(columns, np.flatnonzero(rows), place, mark, operation)
+        self._attempts.look(columns, index)
 
     def repeats(self, found: list[Repeat]) -> None:
         """Duplicates: what came twice, and when first."""
@@ -117,10 +121,17 @@ class Evidence:
         for best in (best for kind, best in self._best.items() if kind not in quiet):
             for slot, exemplar in best.drain(operations):
                 kept.setdefault(slot, []).append(exemplar)
+        self._told += [(place[0], _failing(place[1], one)) for place, one in self._attempts.drain()]
         for slot, exemplar in self._told:
             kept.setdefault(slot, []).append(exemplar)
         self._told = []
         return {slot: found for slot, found in kept.items() if slot < len(keys)}
+
+
+def _failing(partition: int, one: Failing) -> Exemplar:
+    hi, lo, span = one.row
+    attempts = Attempts(partition, one.offset, one.count, moment(one.first), moment(one.last))
+    return attempts.exemplar(f"{hi:016x}{lo:016x}", f"{span:016x}")
 
 
 def moment(unix_ns: int) -> datetime:

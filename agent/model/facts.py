@@ -57,6 +57,7 @@ class ExemplarKind(StrEnum):
     DUPLICATE = "duplicate"
     ORPHAN = "orphan"
     WRITE = "write"
+    FAILING = "failing"  #: one message that fails again and again
 
 
 @dataclass(frozen=True, slots=True)

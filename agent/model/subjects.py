@@ -28,8 +28,8 @@ from agent.model.things import Connector, Context, DeadLetters, Letters, Retry, 
 
 __all__ = [
     "SUBJECT_TYPES", "Backlog", "Connector", "Context", "Contract", "DeadLetters", "Deliveries", "Estate", "Job",
-    "Letters", "Operation", "Retry", "Route", "Seam", "Sibling", "Source", "Subject", "Table", "TableUser", "Team",
-    "Topic", "Workflow", "lowest",
+    "Letters", "Operation", "Retry", "Route", "Seam", "Sibling", "Source", "Stuck", "Subject", "Table", "TableUser",
+    "Team", "Topic", "Workflow", "lowest",
 ]  # fmt: skip
 
 
@@ -59,6 +59,20 @@ class Seam(Context):
     def ref(self) -> SubjectRef:
         """Its identity."""
         return self.key.subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """A partition that stands still while others of the group and topic go on: the one that does so the longest."""
+
+    partition: int
+    offset: int  #: committed: the next to be read
+    standing: timedelta
+    moving: int  #: partitions that went on within 5 min
+    waiting: int | None = None  #: unread messages in it
+    attempts: int | None = None  #: that failed at its offset or after it, one offset; None where spans tell no offsets
+    failing: timedelta | None = None  #: from the first of these to the last
+    trace: str = ""  #: of the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +116,9 @@ class Backlog(Context):
     offsets_kept: timedelta | None = None  #: how long the broker keeps the commits of a group without members
     transaction_timeout: timedelta | None = None  #: the longest that the broker allows
     behind: Mapping[str, int] = field(default_factory=dict)  #: partition -> lag, the last look
+    stuck: Stuck | None = None
+    on_error: str | None = None  #: declared: `stop` halts by design
+    dead_letters: DeadLetters | None = None  #: looked for where a partition is stuck
 
     @property
     def ref(self) -> SubjectRef:

@@ -31,6 +31,7 @@ class Virtual:
     store: Store
     now: datetime
     steps: list[Step] = field(default_factory=list)
+    number: int = 0  #: of the next look
     fold: Fold = field(default_factory=Fold)
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
 
@@ -41,10 +42,11 @@ class Virtual:
 
     def run(self, looks: int, every: timedelta = EVERY) -> None:
         """So many looks, and before each what happens on the cluster."""
-        for number in range(looks):
+        for _ in range(looks):
             self.now += every
             for step in self.steps:
-                step(number)
+                step(self.number)
+            self.number += 1
             self.producer.flush()
             self.look()
 

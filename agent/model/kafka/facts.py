@@ -12,6 +12,7 @@ from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
 from agent.model.kafka.pairs import Pair, PairFacts, Summed, orphaned
 from agent.model.kafka.progress import Arrivals, Joined, Progress, joined, progress, unknown
+from agent.model.kafka.standing import Standing
 from agent.model.kafka.topics import TopicFacts
 from agent.model.masking import masked
 from agent.model.seam import SubjectRef, group_on_topic, subject_of
@@ -29,6 +30,7 @@ class Fold:
         self._topics = TopicFacts(self.offsets, self._news)
         self._groups = GroupFacts(self._news)
         self._pairs = PairFacts(self.offsets, self._news)
+        self._standing: dict[str, Standing] = defaultdict(lambda: Standing(self._news))
         self._subjects: dict[tuple[str, str, str], SubjectRef] = {}
         self._open: set[str] = set()  #: topics with an open transaction
         self._joined: tuple[object, object, Joined] | None = None
@@ -78,6 +80,7 @@ class Fold:
         if look.committed is not None:
             seen = self._progress(look, look.committed)
             sums = Summed(look.committed, seen)
+            self._standing[look.cluster].take(look.at.timestamp(), look.committed, seen)
             for index, (group, topic) in enumerate(look.committed.rows.names):
                 if listed is None or topic in listed:  # offsets outlive a deleted topic
                     reads[group].add(topic)
@@ -101,6 +104,7 @@ class Fold:
         name, topic = committed.rows.names[index]
         pair = Pair(self._subject(look, name, topic), topic, look, committed.rows.rows(index))
         yield from self._pairs.facts(pair, seen, sums, index, committed.rows.number)
+        yield from self._standing[look.cluster].facts(pair, index)
         nobodys = orphaned(topic, committed.rows.number[pair.rows], (look.groups or {}).get(name, Group()))
         if nobodys is not None:
             yield from self._news.tell_trouble(pair.subject, "orphaned", look.at, float(nobodys))
