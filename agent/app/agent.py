@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from agent import __version__
 from agent.app.allocator import give_back, one_arena, settled
+from agent.app.hearing import OTLP, Hearing
 from agent.app.parts import Parts
 from agent.app.status import PATIENCE, QUICK, figures, recordings, status
 from agent.app.wiring import catalogue
@@ -58,6 +59,8 @@ class Agent:
         self._telemetry = Telemetry(parts.store, parts.clock.now, parts.started)
         self._site = _site(parts, self._telemetry)
         self._exit = 0
+        self._hearing = Hearing(parts.store)
+        self._begun = False
 
     async def run(self) -> int:
         """Serve until a signal; return the exit code."""
@@ -197,6 +200,10 @@ class Agent:
     async def _tell(self) -> None:
         """Note on the store what the receiver heard, and how quickly it comes; ask what it knows of recordings."""
         parts = self._parts
+        if not self._begun:
+            names = [OTLP, *(told.source for told in parts.pulls.told)]
+            await asyncio.to_thread(self._hearing.begin, names, parts.clock.now())
+            self._begun = True
         parts.recordings = await asyncio.to_thread(recordings, parts.store)
         spans = parts.receiver.counters.spans
         before = getattr(self, "_spans_before", 0)
@@ -204,10 +211,11 @@ class Agent:
         parts.rate = (spans - before) / 5.0
         if spans > before:
             parts.last_spans = parts.clock.now()
-            counted = [Counted("otlp/http", "", spans, "received")]
+            counted = [Counted(OTLP, "", spans, "received")]
             await asyncio.to_thread(
-                parts.store.touch_source, "otlp/http", parts.last_spans, fact_at=parts.last_spans, counted=counted
+                parts.store.touch_source, OTLP, parts.last_spans, fact_at=parts.last_spans, counted=counted
             )
+            await asyncio.to_thread(self._hearing.note, OTLP, parts.last_spans)
 
 
 @contextmanager

@@ -5,10 +5,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Event, Thread
 
+from agent.app.hearing import heard
 from agent.app.looks import Looks
 from agent.model.pull import Lack, NotSeenError, Pull, Seen
 from agent.store.engine import StoreError, StoreProblem
@@ -95,7 +97,8 @@ class Pulling:
             if not self._attached:
                 self._store.attach(seen.at)
                 self._attached = True
-            self._looks.hold(told.source, seen.facts, seen.at)
+            own = () if told.kind == "kafka" else (heard(told.source, seen.at),)  # a look at Kafka tells it already
+            self._looks.hold(told.source, (*seen.facts, *own), seen.at)
             self._looks.write()
             told.trouble = ""
         except (StoreError, StoreProblem, OSError) as problem:
@@ -114,9 +117,15 @@ class Pulling:
         told = self.told
         if told.trouble != why:
             log.warning("source not seen", extra={"fields": {"source": told.source, "why": why}})
+            self._note(why)
         told.failed += 1
         told.failures[why] += 1
         told.trouble = why
+
+    def _note(self, why: str) -> None:
+        """For whoever reads the store; a store that does not answer has it from the next reason."""
+        with suppress(StoreError, StoreProblem, OSError):
+            self._store.touch_source(self.told.source, datetime.now(UTC), error=why)
 
 
 def _counted(store: Store, source: str) -> dict[str, int]:

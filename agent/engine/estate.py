@@ -173,6 +173,10 @@ class Estate:
         """One measure of one subject over 25 hours."""
         return self._store.series(subject, name, self.as_of - timedelta(hours=25), self.as_of)
 
+    def heard(self, one: Component) -> Series:
+        """When a source told something, over 25 hours."""
+        return self.day_of(subject_of(one), LOOKS)
+
     @cached_property
     def writers(self) -> Mapping[tuple[SubjectRef, str], Series]:
         """Who writes to topics without idempotence, where that was asked."""

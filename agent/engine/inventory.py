@@ -8,6 +8,7 @@ from functools import partial
 from agent.engine.deadletters import QUEUE
 from agent.engine.estate import NOTHING, Estate, whole
 from agent.engine.estate import text as told
+from agent.engine.hearing import hearing
 from agent.engine.naming import Naming, place
 from agent.engine.sampled import sampled
 from agent.engine.topics import Around
@@ -187,6 +188,8 @@ def sources(estate: Estate) -> Iterable[s.Source]:
             last_success=row.last_success,
             last_fact=row.last_fact,
             facts=sum(number for verb, number in row.counters.items() if verb.startswith("received")),
+            error=row.error,
+            **hearing(estate, one),
             **estate.context(one),  # type: ignore[arg-type]  # Context's own fields
         )
 

@@ -291,6 +291,10 @@ class Source(Context):
     last_success: datetime | None = None
     last_fact: datetime | None = None
     facts: int = 0
+    watched: bool = False  #: the configuration of the running agent names it
+    heard: Series = NO_SERIES  #: when it told something, over 25 hours
+    error: str = ""  #: why it told nothing the last time it was asked
+    moved: int | None = None  #: of spans: messages that traced groups have read since; None where no broker tells
 
     @property
     def ref(self) -> SubjectRef:

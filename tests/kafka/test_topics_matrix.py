@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.app.hearing import OTLP, Hearing
 from agent.model.attempts import Attempts
 from agent.model.facts import Column
 from agent.model.flush import Flush, WindowDelta
@@ -79,3 +80,52 @@ def test_a_partition_that_stands_alone_is_found_and_one_that_takes_long_is_not(
     shown = v.verdicts["DLQ-05", stuck[1]].show
     assert (shown["partition"], shown["committed offset"], shown["partitions that go on"]) == (5, 16, 5)
     assert v.verdicts["DLQ-05", stuck[1]].evidence is Evidence.INFERRED, "no spans tell why"
+
+
+def test_a_source_that_falls_silent_is_found_where_what_it_tells_of_goes_on(virtual: Virtual) -> None:
+    v = virtual
+    topic, group = v.estate.topic("traced"), v.estate.name("traced")
+    hearing, reads = Hearing(v.store), True
+
+    def step(number: int) -> None:
+        v.write(topic, 4)
+        if reads:
+            v.read(group, topic, 4)
+        v.store.touch_source("kafka/test", v.now)
+
+    def spans(count: int) -> None:
+        """Deliveries of the group, and that spans were heard, as the agent notes it."""
+        key = consumes(Component("topic", f"test/{topic}"), Component("group", f"test/{group}"))
+        values = [0] * len(Column)
+        values[Column.COUNT] = count
+        v.store.ensure_writer("spans")
+        v.store.flush(Flush("spans", 0, 1, (WindowDelta(key, v.now.replace(second=0, microsecond=0), tuple(values)),)))
+
+    v.steps.append(step)
+    v.store.touch_source(OTLP, v.now)
+    hearing.begin([OTLP, "kafka/test"], v.now)
+    v.run(1)
+    spans(100)
+    for _ in range(65):
+        hearing.note(OTLP, v.now)
+        v.run(2)
+    v.judge()
+    assert said(v, "TRC-05", OTLP) == "meets"
+    assert said(v, "TRC-05", "kafka/test") == "meets"
+
+    reads = False
+    v.run(20)
+    v.judge()
+    assert said(v, "TRC-05", OTLP) == "meets", "nothing is read: there is nothing that spans could tell of"
+    reads = True
+    v.run(4)
+    v.judge()
+    assert said(v, "TRC-05", OTLP) == "fails", v.verdicts["TRC-05", OTLP].says
+    assert said(v, "TRC-05", "kafka/test") == "meets"
+
+    v.now += timedelta(minutes=7)
+    v.judge()
+    assert said(v, "TRC-05", "kafka/test") == "fails"
+    hearing.begin([OTLP], v.now)
+    v.judge()
+    assert said(v, "TRC-05", "kafka/test") == "not_applicable", "it was taken out of the configuration"

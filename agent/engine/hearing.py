@@ -1,0 +1,34 @@
+"""When a source was heard; and of spans, whether what they should tell of went on without them."""
+
+from typing import Any
+
+from agent.engine.estate import NOTHING, Estate
+from agent.model.facts import Column
+from agent.model.seam import Component, group_on_topic
+from agent.model.series import NO_SERIES, Series
+
+SPANS = "otlp/"
+
+
+def hearing(estate: Estate, one: Component) -> dict[str, Any]:
+    """The fields of a source that tell whether it fell silent."""
+    heard = estate.heard(one)
+    told: dict[str, Any] = {"heard": heard, "watched": estate.settings.get(one, {}).get("watched") == "true"}
+    if one.name.startswith(SPANS) and heard.times:
+        told["moved"] = _moved(estate, heard.times[-1])
+    return told
+
+
+def _moved(estate: Estate, since: float) -> int | None:
+    """Messages that groups have read since an instant, of those whose spans came within a week."""
+    traced = [seen for seen in estate.seams["consumes"] if estate.week.get(seen.key, NOTHING)[Column.COUNT]]
+    subjects = [group_on_topic(seen.key.source, seen.key.target) for seen in traced]
+    told = [estate.series.get((one, "committed"), NO_SERIES) for one in subjects]
+    known = [_grown(series, since) for series in told if series.values]
+    return sum(known) if known else None
+
+
+def _grown(committed: Series, since: float) -> int:
+    before = committed.at_or_before(since)
+    first = committed.values[0] if before is None else before
+    return max(0, int(committed.values[-1] - first))
