@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from agent.engine.deadletters import SEARCHED, dead_letter_search
 from agent.engine.estate import GUARDED, NOTHING, Estate, Seen, Values, retention, text
+from agent.engine.hops import hop
 from agent.model import subjects as s
 from agent.model.facts import Column, ExemplarKind
 from agent.model.seam import Component, SeamKey, SubjectRef, server_of, service, source
@@ -131,6 +132,7 @@ def seams(estate: Estate) -> Iterable[s.Seam]:
             carries_context=seen.truth("carries_context"),
             entry_point=True if key.kind == "publishes" and not mine and key.source.name not in calls.serving else None,
             sampled=seen.sampled,
+            **hop(estate, seen),
             **estate.context(key.source, key.target, first=seen.first, environment=seen.environment),  # type: ignore[arg-type]  # Context's fields
         )
 

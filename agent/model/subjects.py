@@ -51,6 +51,10 @@ class Seam(Context):
     carries_context: bool | None = None  #: the instrument can carry a parent or link here at all
     entry_point: bool | None = None  #: declared, or nothing upstream of it exists
     sampled: float | None = None  #: head sampling share, None when not told
+    declared: bool = False  #: a workflow names this very seam
+    counted: int | None = None  #: messages that its group committed in 24 h, where it is declared
+    traces_sent: bool | None = None  #: spans of anything came in that time
+    trace: str | None = None  #: declared: `none` is never traced
     duration: Histogram = EMPTY
     queue: Histogram = EMPTY
     exemplars: tuple[Exemplar, ...] = ()

@@ -67,14 +67,25 @@ def test_a_look_is_in_the_store_with_its_source(store: Store) -> None:
     assert one.pull.cost.looks == 2
 
 
+def test_what_is_no_cluster_says_by_itself_when_it_was_heard(store: Store) -> None:
+    broker = Broker(1)
+    broker.kind = "registry"  # type: ignore[misc]
+    pulling(store, broker).turn()
+    heard = subject_of(source("registry", "prod"))
+    assert store.series(heard, "looks", NOW, NOW + timedelta(minutes=5)).times == (NOW.timestamp() + 30,)
+
+
 def test_a_source_that_is_away_is_said_once_and_its_return_too(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "agent.app.pulls")
     one = pulling(store, Broker("refused", "refused", "refused", 1))
     for _ in range(3):
         one.turn()
     assert (one.told.failed, one.told.trouble, one.told.failures) == (3, "refused", {"refused": 3})
+    [row] = store.sources()
+    assert (row.error, row.last_success) == ("refused", None)
     one.turn()
     assert (one.told.failed, one.told.trouble) == (0, "")
+    assert store.sources()[0].error == ""
     assert [record.getMessage() for record in caplog.records] == ["source not seen", "source answers again"]
 
 
