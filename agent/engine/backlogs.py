@@ -10,6 +10,7 @@ from agent.engine.estate import Estate, retention, text, whole
 from agent.engine.held import held
 from agent.engine.measured import OF_PAIR, OF_TOPIC, ORPHANED, SPARSE
 from agent.engine.stuck import stuck
+from agent.engine.utilisation import utilisation
 from agent.model import subjects as s
 from agent.model.seam import Component, SubjectRef, group_on_topic, source, subject_of
 from agent.model.series import NO_SERIES, Series
@@ -67,6 +68,7 @@ def _backlog(
         **told,
         on_error=text(estate.declared.declared(group, "on_error")),
         **stuck(estate, group, topic, series, looks),
+        **utilisation(estate, group, topic),
         **_paused(estate, ref, told),
         **estate.context(group, topic, first=first),  # type: ignore[arg-type]  # Context's own fields
     )

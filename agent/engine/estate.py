@@ -188,6 +188,20 @@ class Estate:
         return self._store.series_of(tuple(samples.ADDED), self.as_of - timedelta(days=7), self.as_of)
 
     @cached_property
+    def peak_rates(self) -> Mapping[tuple[SubjectRef, str], Series]:
+        """How much is written to each topic at a peak, as it was told last."""
+        return self._store.series_of(("peak_rate",), self.as_of - timedelta(hours=13), self.as_of)
+
+    @cached_property
+    def proven_rates(self) -> Mapping[tuple[SubjectRef, str], Series]:
+        """How much groups were seen to read while behind: told seldom."""
+        return self._store.series_of(("proven_rate",), self.as_of - MONTH, self.as_of)
+
+    def peaks(self, subject: SubjectRef) -> Series:
+        """A topic's peaks over 30 days."""
+        return self._store.series(subject, "peak_rate", self.as_of - MONTH, self.as_of)
+
+    @cached_property
     def counts_a_month_ago(self) -> Mapping[tuple[SubjectRef, str], Series]:
         """What was written and committed by then: one query, for idle topics may be many."""
         then = self.as_of - MONTH

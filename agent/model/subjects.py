@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from agent.model.declared import LoadTest
 from agent.model.declared import Team as DeclaredTeam
 from agent.model.declared import Workflow as DeclaredWorkflow
 from agent.model.facts import Exemplar, Run
@@ -120,6 +121,10 @@ class Backlog(Context):
     offsets_kept: timedelta | None = None  #: how long the broker keeps the commits of a group without members
     transaction_timeout: timedelta | None = None  #: the longest that the broker allows
     behind: Mapping[str, int] = field(default_factory=dict)  #: partition -> lag, the last look
+    peak_rate: float | None = None  #: records/s written to the topic, 95th percentile of a day's rates of 5 min
+    peaks: Series = NO_SERIES  #: the same over 30 days, one a day; read where it may come near what was proven
+    proven_rate: float | None = None  #: records/s that the group read over 5 min while behind, the most in 30 days
+    load_tests: tuple[LoadTest, ...] = ()  #: declared, of workflows that name this group on this topic
     stuck: Stuck | None = None
     on_error: str | None = None  #: declared: `stop` halts by design
     dead_letters: DeadLetters | None = None  #: looked for where a partition is stuck

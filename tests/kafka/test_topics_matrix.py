@@ -9,6 +9,7 @@ import pytest
 
 from agent.app.hearing import OTLP, Hearing
 from agent.model.attempts import Attempts
+from agent.model.declared import Declarations, Workflow
 from agent.model.facts import Column
 from agent.model.flush import Flush, WindowDelta
 from agent.model.seam import Component, consumes
@@ -129,3 +130,67 @@ def test_a_source_that_falls_silent_is_found_where_what_it_tells_of_goes_on(virt
     hearing.begin([OTLP], v.now)
     v.judge()
     assert said(v, "TRC-05", "kafka/test") == "not_applicable", "it was taken out of the configuration"
+
+
+def paced(v: Virtual, name: str, written: int, read: int) -> tuple[str, str]:
+    """So many records a step, all read; from step 120 on nobody reads for 20, and then `read` a step at most."""
+    topic, group = v.estate.topic(name), v.estate.name(name)
+    waiting = 0
+
+    def step(number: int) -> None:
+        nonlocal waiting
+        v.write(topic, written)
+        waiting += written
+        if not 120 <= number < 140:
+            now = min(waiting, read)
+            v.read(group, topic, now)
+            waiting -= now
+
+    v.steps.append(step)
+    return topic, group
+
+
+def test_a_group_near_what_it_ever_read_is_found_and_one_that_never_was_behind_is_not_judged(virtual: Virtual) -> None:
+    v = virtual
+    near, half, calm = paced(v, "near", 20, 22), paced(v, "half", 20, 40), rising_never(v, "calm")
+    v.run(180)
+    v.judge()
+    assert said(v, "GRW-01", near[1]) == "fails", v.verdicts["GRW-01", near[1]]
+    assert v.verdicts["GRW-01", near[1]].says.startswith(f"test/{near[0]} gets 40/min at a peak, 91%")
+    assert said(v, "GRW-01", half[1]) == "meets", v.verdicts["GRW-01", half[1]]
+    assert said(v, "GRW-01", calm[1]) == "blind", "it keeps up: nobody knows what it can"
+
+
+def rising_never(v: Virtual, name: str) -> tuple[str, str]:
+    """Ten records a step, read at once."""
+    topic, group = v.estate.topic(name), v.estate.name(name)
+
+    def step(number: int) -> None:
+        v.write(topic, 10)
+        v.read(group, topic, 10)
+
+    v.steps.append(step)
+    return topic, group
+
+
+def test_a_declared_hop_without_spans_is_found_and_one_with_spans_is_not(virtual: Virtual) -> None:
+    v = virtual
+    dark, seen, other = (rising_never(v, name) for name in ("dark", "seen", "undeclared"))
+    keys = [
+        consumes(Component("topic", f"test/{topic}"), Component("group", f"test/{group}"))
+        for topic, group in (dark, seen)
+    ]
+    v.declared = Declarations(workflows=(Workflow(name="order-to-cash", seams=tuple(keys)),), loaded=True)
+    v.run(160, timedelta(minutes=10))
+    values = [0] * len(Column)
+    values[Column.COUNT] = 1_400
+    v.store.ensure_writer("spans")
+    at = v.now.replace(second=0, microsecond=0) - timedelta(hours=1)
+    v.store.flush(Flush("spans", 0, 1, (WindowDelta(keys[1], at, tuple(values)),)))
+    v.judge()
+    assert said(v, "TRC-02", dark[1]) == "fails"
+    assert v.verdicts["TRC-02", dark[1]].says.endswith(
+        "1,440 messages of test/" + dark[0] + " in 24 h, and sent no spans."
+    )
+    assert said(v, "TRC-02", seen[1]) == "meets"
+    assert said(v, "TRC-02", other[1]) == "not_applicable", "no workflow names it"

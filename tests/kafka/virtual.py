@@ -11,6 +11,7 @@ from agent.engine.round import Rounds
 from agent.model.declared import Declarations
 from agent.model.facts import Sample, Setting, Sighting
 from agent.model.kafka.facts import Fold
+from agent.model.seam import SubjectRef
 from agent.model.verdict import Verdict
 from agent.store.store import Store, open_store
 from collectors.kafka.access import Access
@@ -34,6 +35,7 @@ class Virtual:
     number: int = 0  #: of the next look
     fold: Fold = field(default_factory=Fold)
     verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    declared: Declarations = field(default_factory=Declarations)
 
     def __post_init__(self) -> None:
         self.watch._clock = lambda: self.now
@@ -70,10 +72,14 @@ class Virtual:
 
     def judge(self) -> None:
         """Have every rule judge every subject; by the rule's ID and the subject's name without its cluster."""
-        rounds = Rounds(self.store, catalogue(), Declarations())
-        self.verdicts = {
-            (one.rule.id, one.subject.name.removeprefix("test/")): one.verdict for one in rounds.judge(self.now)
-        }
+        rounds = Rounds(self.store, catalogue(), self.declared)
+        self.verdicts = {(one.rule.id, _name(one.subject)): one.verdict for one in rounds.judge(self.now)}
+
+
+def _name(subject: SubjectRef) -> str:
+    """Without its cluster; of a seam its target's."""
+    name = dict(subject.labels)["target"].partition(":")[2] if subject.kind == "seam" else subject.name
+    return name.removeprefix("test/")
 
 
 def said(v: Virtual, rule: str, name: str) -> str:

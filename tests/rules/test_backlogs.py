@@ -70,6 +70,7 @@ def test_a_group_that_is_caught_up_meets_every_rule(rule: Rule) -> None:
         settings={"cleanup.policy": "delete", "retention.ms": "1000"}, retention=timedelta(seconds=1),
         lag=flat, age=flat, retention_used=flat, committed=rising, produced=rising, looks=Series(times, (1.0,) * 160),
         members=Series(times, (3.0,) * 160), epochs=Series(times, (3.0,) * 160),
+        peak_rate=1.0, proven_rate=10.0,
     )  # fmt: skip
     assert rule.judge(subject, rule.defaults).outcome is Outcome.MEETS
 

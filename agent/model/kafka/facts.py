@@ -12,6 +12,7 @@ from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
 from agent.model.kafka.pairs import Pair, PairFacts, Summed, orphaned
 from agent.model.kafka.progress import Arrivals, Joined, Progress, joined, progress, unknown
+from agent.model.kafka.rates import Rates
 from agent.model.kafka.standing import Standing
 from agent.model.kafka.topics import TopicFacts
 from agent.model.masking import masked
@@ -27,7 +28,8 @@ class Fold:
     def __init__(self, offsets: EndOffsets | None = None) -> None:
         self.offsets = offsets or EndOffsets()
         self._news = News()
-        self._topics = TopicFacts(self.offsets, self._news)
+        self._rates = Rates()
+        self._topics = TopicFacts(self.offsets, self._news, self._rates)
         self._groups = GroupFacts(self._news)
         self._pairs = PairFacts(self.offsets, self._news)
         self._standing: dict[str, Standing] = defaultdict(lambda: Standing(self._news))
@@ -105,6 +107,8 @@ class Fold:
         pair = Pair(self._subject(look, name, topic), topic, look, committed.rows.rows(index))
         yield from self._pairs.facts(pair, seen, sums, index, committed.rows.number)
         yield from self._standing[look.cluster].facts(pair, index)
+        if sums.whole[index] and sums.aged[index]:
+            yield from self._rates.read(pair.subject, look.at, float(sums.committed[index]), sums.age[index])
         nobodys = orphaned(topic, committed.rows.number[pair.rows], (look.groups or {}).get(name, Group()))
         if nobodys is not None:
             yield from self._news.tell_trouble(pair.subject, "orphaned", look.at, float(nobodys))

@@ -9,6 +9,7 @@ from agent.model.facts import Fact, Setting, Sighting
 from agent.model.kafka.look import UNSEEN, Look, Real, TopicAbout, Topics, Whole
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
+from agent.model.kafka.rates import Rates
 from agent.model.kafka.writers import Writers
 from agent.model.masking import masked
 from agent.model.seam import Component, subject_of
@@ -20,8 +21,8 @@ OWN = ("partitions", "replication", "in_sync", "offline", "id")  #: what we tell
 class TopicFacts:
     """The topics of looks, one after another."""
 
-    def __init__(self, offsets: EndOffsets, news: News) -> None:
-        self._offsets, self._news = offsets, news
+    def __init__(self, offsets: EndOffsets, news: News, rates: Rates) -> None:
+        self._offsets, self._news, self._rates = offsets, news, rates
         self._writers = Writers()
         self._stable: dict[tuple[str, str], tuple[Whole, Real]] = {}
 
@@ -45,6 +46,7 @@ class TopicFacts:
                 self._offsets.feed((look.cluster, name), look.at.timestamp(), topics.end[mine])
             if whole[index]:
                 yield from self._news.tell(subject_of(topic), "produced", look.at, float(sums[index]))
+                yield from self._rates.written(subject_of(topic), look.at, float(sums[index]))
             yield from self._content(look, topic, topics, mine)
             yield from self._held(look, name, topic, topics, mine)
             yield from self._written(look, topic, about, rows.number[mine], topics.end[mine])

@@ -2,12 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from agent.model.counting import counted
 from agent.model.rule import SLOW, rule
 from agent.model.series import Series
 from agent.model.subjects import Backlog
-from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Unless, Verdict, fails_when
+from agent.model.verdict import (
+    AnyOf,
+    Claim,
+    Evidence,
+    Need,
+    OnlyIf,
+    Path,
+    Reason,
+    Scalar,
+    Severity,
+    Unless,
+    Verdict,
+    fails_when,
+)
 from rules.backlog import recent
 from rules.growth.partition_ceiling.steps import steps
 
@@ -16,12 +30,15 @@ from rules.growth.partition_ceiling.steps import steps
 class Config:
     """Thresholds of GRW-02. R = the rule catalogue."""
 
+    SHARES: ClassVar = ("used",)
+
     stable: timedelta = timedelta(hours=24)  #: R: of membership; before, it may still be scaled
     span: timedelta = timedelta(hours=1)  #: over which it falls back: a burst is over by then (ours)
     samples: int = 12  #: in it; one every 5 min, the slowest recording that is of use (ours)
     age: float = 90.0  #: s; younger is a normal commit interval and a poll behind (as for a rising lag)
     rise: float = 30.0  #: s of age in that hour; a constant delay has none (as for a rising lag)
     stale: timedelta = timedelta(minutes=10)  #: two looks of the slowest recording that is of use
+    used: float = 0.7  #: R: of the rate that it proved, at a peak: it will fall back soon
 
 
 @rule("GRW-02", severity=Severity.MEDIUM, evidence=Evidence.EXPOSURE, config=Config, hold=SLOW, lookback=timedelta(1))
@@ -40,16 +57,16 @@ def partition_ceiling(backlog: Backlog, cfg: Config) -> Verdict:
     lag, age = recent(backlog.lag, backlog, cfg.span), recent(backlog.age, backlog, cfg.span)
     rises = _rises(age)
     falling = bool(_lows_rise(lag)) and (rises or 0) > cfg.rise
+    used = round(backlog.peak_rate / backlog.proven_rate, 3) if backlog.peak_rate and backlog.proven_rate else None
+    full = used is not None and used >= cfg.used
     return fails_when(
         *parts,
         Need("age of the last look, s", _old(backlog), "<=", cfg.stale.total_seconds(), learn=_LOOK),
         Need("looks in 60 min", len(lag), ">=", cfg.samples, learn=_LOOK),
-        *(_settled(backlog, cfg) if falling else ()),
-        Claim("lowest lag of each third of 60 min rises", _lows_rise(lag), "==", True, learn=_LOOK),
-        Claim("age of the oldest unread message, s", age.last, ">", cfg.age, learn=_LOOK),
-        Claim("rise of that age in 60 min, s", rises, ">", cfg.rise, learn=_LOOK),
+        *(_settled(backlog, cfg) if falling or full else ()),
+        AnyOf((_falls(lag, age, rises, cfg), _nearly(used, cfg))),
         Unless("more members than partitions by design: those of static membership stand by", _by_design(backlog)),
-        says=_says(backlog, int(members), spare),
+        says=_says(backlog, int(members), spare, full=full and not falling),
         meets=_meets(backlog),
         show=_shown(backlog, int(members), spare),
         do=steps(backlog),
@@ -59,6 +76,21 @@ def partition_ceiling(backlog: Backlog, cfg: Config) -> Verdict:
 _MEMBERS = "let the agent describe this group (DESCRIBE on it), or give a recording with its members"
 _TOPIC = "give a recording that lists the topic with its partitions"
 _LOOK = "give a recording that looks at this group every 15 to 60 s"
+
+
+def _falls(lag: Series, age: Series, rises: float | None, cfg: Config) -> Path:
+    return Path(
+        "falls back",
+        (
+            Claim("lowest lag of each third of 60 min rises", _lows_rise(lag), "==", True, learn=_LOOK),
+            Claim("age of the oldest unread message, s", age.last, ">", cfg.age, learn=_LOOK),
+            Claim("rise of that age in 60 min, s", rises, ">", cfg.rise, learn=_LOOK),
+        ),
+    )
+
+
+def _nearly(used: float | None, cfg: Config) -> Path:
+    return Path("nearly full", (Claim("share of the proven rate used at a peak", used, ">=", cfg.used),))
 
 
 def _settled(backlog: Backlog, cfg: Config) -> tuple[Need, ...]:
@@ -101,13 +133,17 @@ def _meets(backlog: Backlog) -> str:
     return f"{backlog.group.name} could take more of {backlog.topic.name} than it has to."
 
 
-def _says(backlog: Backlog, members: int, spare: int) -> str:
+def _says(backlog: Backlog, members: int, spare: int, *, full: bool) -> str:
     idle = f", {spare} of them idle" if spare else ""
     lag, topic = backlog.lag.last or 0, backlog.topic.name
-    return (
-        f"{backlog.group.name} has {counted(members, 'member')} for {counted(backlog.partitions or 0, 'partition')} of "
-        f"{topic}{idle}, and falls back ({counted(lag, 'message')})."
+    has = (
+        f"{backlog.group.name} has {counted(members, 'member')} for {counted(backlog.partitions or 0, 'partition')} of"
     )
+    if full and backlog.peak_rate and backlog.proven_rate:
+        return (
+            f"{has} {topic}{idle}, and peaks take {backlog.peak_rate / backlog.proven_rate:.0%} of what it ever read."
+        )
+    return f"{has} {topic}{idle}, and falls back ({counted(lag, 'message')})."
 
 
 def _shown(backlog: Backlog, members: int, spare: int) -> dict[str, Scalar]:
@@ -119,4 +155,6 @@ def _shown(backlog: Backlog, members: int, spare: int) -> dict[str, Scalar]:
         "unread messages": backlog.lag.last,
         "age of the oldest, s": backlog.age.last,
         "protocol": backlog.protocol,
+        "peak of what is written, records/s": backlog.peak_rate,
+        "proven rate, records/s": backlog.proven_rate,
     }

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.model.facts import Fact
@@ -36,6 +36,7 @@ def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
     return found
 
 
+START = datetime(2026, 11, 2, tzinfo=UTC)
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SAMPLED = dict.fromkeys(sampled.COUNTS, 5) | {name: ["a", "b"] for name in sampled.NAMES}
 SAMPLED |= dict.fromkeys(sampled.TEXTS, "why") | {"full_state": "true"}
@@ -81,6 +82,15 @@ def troubled() -> Iterator[bytes]:
         )
 
 
+def catching_up() -> Iterator[bytes]:
+    """An hour of looks at a group that was behind."""
+    for turn in range(14):
+        at = START + timedelta(minutes=5 * turn)
+        topic = {"partitions": {"0": {"start": 0, "end": 90_000 + 100 * turn}}}
+        group = {"committed": {"orders": {"0": 500 * turn}}, "age_seconds": {"orders": {"0": 9_000 - 100 * turn}}}
+        yield line(at=at.isoformat(), topics={"orders": topic}, groups={"billing": group})
+
+
 REFERRING = {"1": {"references": [{"name": "n", "subject": "s", "version": 1}]}}
 
 
@@ -99,7 +109,7 @@ def test_the_readme_names_every_fact_and_nothing_else() -> None:
         line("registry", compatibility="NONE", mode="READWRITE", subjects={"a": {"alias": "b", "versions": REFERRING}}),
         line("registry", subjects={}, subjects_read=0, refused={"mode": "no right"}),
     ]
-    lines = [*(example.replace("\n", "").encode() for example in EXAMPLES.values()), *more, *troubled()]
+    lines = [*(example.replace("\n", "").encode() for example in EXAMPLES.values()), *more, *troubled(), *catching_up()]
     emitted = {
         (reading.source.name.partition("/")[0], kind, name)
         for reading in read(lines)
