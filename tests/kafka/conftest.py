@@ -56,7 +56,8 @@ def secure(servers: Path) -> Iterator[Secure]:
 def nodes(servers: Path) -> Iterator[Cluster]:
     """The cluster of three, for `cluster`."""
     sooner = "broker.session.timeout.ms=5000\nbroker.heartbeat.interval.ms=500"  # a lost node is missed
-    script = Script("kafka.sh", servers, {"KAFKA_NAME": "three", "KAFKA_EXTRA": sooner})
+    default = "auto.create.topics.enable=true"  # Kafka's own, and what makes a slip of a name a topic
+    script = Script("kafka.sh", servers, {"KAFKA_NAME": "three", "KAFKA_EXTRA": f"{sooner}\n{default}"})
     with serving("three", script, ["3"], 17_000, NODES) as port:
         yield Cluster(script, port)
 

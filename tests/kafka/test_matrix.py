@@ -20,7 +20,13 @@ LOOKS = 150  #: 75 minutes: the slow path of LAG-01 reads an hour
 
 @pytest.fixture
 def virtual(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
-    with virtually(broker, estate, tmp_path) as found:
+    with virtually([broker], estate, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def longer(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
+    with virtually([broker], estate, tmp_path, ago=timedelta(days=6.5)) as found:
         yield found
 
 
@@ -171,8 +177,8 @@ def leaving(v: Virtual, name: str, at: int) -> tuple[str, str]:
     return topic, group
 
 
-def test_offsets_that_will_expire_are_found_while_the_group_could_still_come_back(virtual: Virtual) -> None:
-    v = virtual
+def test_offsets_that_will_expire_are_found_while_the_group_could_still_come_back(longer: Virtual) -> None:
+    v = longer
     gone, alive = leaving(v, "gone", at=25), leaving(v, "alive", at=10_000)
     v.run(30)
     v.run(60, timedelta(hours=2.5))  # the broker keeps offsets for seven days

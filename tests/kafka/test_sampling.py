@@ -22,7 +22,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture
 def sampled(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
-    with virtually(broker, estate, tmp_path, ["sampled-*"]) as found:
+    with virtually([broker], estate, tmp_path, ["sampled-*"]) as found:
         yield found
 
 

@@ -23,7 +23,13 @@ LOOKS = 80  #: 40 minutes
 
 @pytest.fixture
 def virtual(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
-    with virtually(broker, estate, tmp_path) as found:
+    with virtually([broker], estate, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def longer(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
+    with virtually([broker], estate, tmp_path, ago=timedelta(days=2)) as found:
         yield found
 
 
@@ -173,8 +179,8 @@ def rising_never(v: Virtual, name: str) -> tuple[str, str]:
     return topic, group
 
 
-def test_a_declared_hop_without_spans_is_found_and_one_with_spans_is_not(virtual: Virtual) -> None:
-    v = virtual
+def test_a_declared_hop_without_spans_is_found_and_one_with_spans_is_not(longer: Virtual) -> None:
+    v = longer
     dark, seen, other = (rising_never(v, name) for name in ("dark", "seen", "undeclared"))
     keys = [
         consumes(Component("topic", f"test/{topic}"), Component("group", f"test/{group}"))

@@ -1,15 +1,16 @@
 """A real cluster in virtual time: what happens on it, look after look, and what every rule says in the end."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from agent.app.wiring import catalogue
 from agent.engine.round import Rounds
 from agent.model.declared import Declarations
-from agent.model.facts import Sample, Setting, Sighting
+from agent.model.facts import Fact, Sample, Setting, Sighting
 from agent.model.kafka.facts import Fold
 from agent.model.seam import SubjectRef
 from agent.model.verdict import Verdict
@@ -40,6 +41,7 @@ class Virtual:
     def __post_init__(self) -> None:
         self.watch._clock = lambda: self.now
         self.producer = self.estate.producer(linger_ms=5)
+        self.sent: list[Any] = []  #: of the step under way
         self.done: dict[tuple[str, str], dict[int, int]] = {}
 
     def run(self, looks: int, every: timedelta = EVERY) -> None:
@@ -50,11 +52,17 @@ class Virtual:
                 step(self.number)
             self.number += 1
             self.producer.flush()
+            assert not [one.exception for one in self.sent if one.failed()], "records were refused"
+            self.sent.clear()
             self.look()
 
     def look(self) -> None:
         """One look, and its facts in the store."""
-        facts = list(self.fold.facts(self.watch.look()))
+        self.keep(list(self.fold.facts(self.watch.look())))
+
+    def keep(self, facts: Iterable[Fact]) -> None:
+        """Facts into the store."""
+        facts = list(facts)
         by_type = [[fact for fact in facts if isinstance(fact, kind)] for kind in (Sample, Setting, Sighting)]
         self.store.record(by_type[0], by_type[1], sightings=by_type[2])
 
@@ -62,7 +70,7 @@ class Virtual:
         """Records stamped now, or so much earlier."""
         stamp = int((self.now - old).timestamp() * 1000)
         for _ in range(count):
-            self.producer.send(topic, b"x", partition=partition, timestamp_ms=stamp)
+            self.sent.append(self.producer.send(topic, b"x", partition=partition, timestamp_ms=stamp))
 
     def read(self, group: str, topic: str, count: int, partition: int = 0) -> None:
         """The group commits so much further."""
@@ -89,11 +97,18 @@ def said(v: Virtual, rule: str, name: str) -> str:
 
 
 @contextmanager
-def virtually(broker: str, estate: Estate, folder: Path, sample: Sequence[str] = ()) -> Iterator[Virtual]:
-    """A cluster that begins three hours ago, with a store of its own."""
+def virtually(
+    brokers: Sequence[str],
+    estate: Estate,
+    folder: Path,
+    sample: Sequence[str] = (),
+    *,
+    ago: timedelta = timedelta(hours=3),
+) -> Iterator[Virtual]:
+    """A cluster that begins so long ago, with a store of its own; brokers refuse stamps of the future."""
     store = open_store(f"sqlite:///{folder / 'store.db'}")
-    watch = Watch(Access("test", (broker,)), sample)
-    found = Virtual(estate, watch, store, datetime.now(UTC) - timedelta(hours=3))
+    watch = Watch(Access("test", tuple(brokers)), sample)
+    found = Virtual(estate, watch, store, datetime.now(UTC) - ago)
     store.attach(found.now)
     try:
         yield found
