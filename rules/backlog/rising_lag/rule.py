@@ -25,6 +25,7 @@ class Config:
     gap: timedelta = timedelta(minutes=3)  #: between samples; over it a saw's low point may be missed
     age: float = 90.0  #: s; younger is a normal commit interval and a poll behind (S)
     age_rise: float = 30.0  #: s, over the fast window and over the slow one; a constant delay has none (S)
+    pauses: float = 1.5  #: times its usual pause between commits, where that is as long as the fast window (ours)
     draining: float = 1.02  #: read per produced; over it the backlog shrinks, whatever its age (S)
     slow: timedelta = timedelta(minutes=60)  #: 1.5 % short of capacity shows in about an hour (S)
     buckets: int = 20  #: minima of 3 min; Mann-Kendall reaches p < 0.01 from 6 on, 20 leave room for noise
@@ -57,7 +58,7 @@ def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
         slow_window(backlog, cfg.slow, cfg.recent, cfg.buckets),
     )
     return fails_when(
-        AnyOf((_fast(fast, cfg), _slow(slow, cfg))),
+        AnyOf((_fast(fast, backlog, cfg), _slow(slow, cfg))),
         says=_says(backlog, fast, slow),
         meets=f"{backlog.group.name} keeps up with {backlog.topic.name}.",
         show=_shown(backlog, fast, slow),
@@ -86,7 +87,7 @@ def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
     return Need(need, _whole(produced), ">=", 1, learn="wait until enough was sampled and something is produced")
 
 
-def _fast(seen: Fast, cfg: Config) -> Path:
+def _fast(seen: Fast, backlog: Backlog, cfg: Config) -> Path:
     gap = seen.longest_gap
     whole = seen.samples >= cfg.fast_samples and gap is not None and gap <= cfg.gap.total_seconds()
     return Path(
@@ -99,8 +100,18 @@ def _fast(seen: Fast, cfg: Config) -> Path:
             Claim("age of the oldest unread message, s", seen.age, ">", cfg.age, learn=_SAMPLE),
             Claim("rise of that age in 15 min, s", seen.age_rise, ">", cfg.age_rise, learn=_SAMPLE),
             Claim("messages read per message produced, 15 min", seen.read_share, "<", cfg.draining, learn=_SAMPLE),
+            *_late(seen, backlog, cfg),
         ),
     )
+
+
+def _late(seen: Fast, backlog: Backlog, cfg: Config) -> tuple[Claim, ...]:
+    """A reader that polls once in half an hour is behind for half an hour: it is late once its pause is over."""
+    pause = backlog.commit_gap
+    if seen.read_share != 0 or pause is None or pause < cfg.fast or backlog.still is None:
+        return ()
+    limit = round(cfg.pauses * pause.total_seconds(), 1)
+    return (Claim("s without a commit", round(backlog.still.total_seconds(), 1), ">", limit),)
 
 
 def _slow(seen: Slow, cfg: Config) -> Path:
