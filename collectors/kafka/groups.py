@@ -1,7 +1,7 @@
 """Groups of every protocol: which there are, who is in them, where they are; all of a broker's in one request."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,28 +226,43 @@ def _with(known: Group, state: str, epoch: int | None, assignor: str | None, mem
 
 
 def _modern(known: Group, told: Any) -> Group:
-    members = tuple(_member(one) for one in told.members)
+    sources = _sources(getattr(told, "topology", None))
+    members = tuple(_member(one, sources) for one in told.members)
     assignor = getattr(told, "assignor_name", None) or None
     return _with(known, told.group_state, told.group_epoch, assignor, members)
 
 
-def _member(one: Any) -> Member:
+def _sources(topology: Any) -> Mapping[str, tuple[str, ...]]:
+    """The topics that each part of a streams group's topology reads; a task of it has one partition of each."""
+    parts = getattr(topology, "subtopologies", None) or ()
+    return {
+        one.subtopology_id: (*one.source_topics, *(topic.name for topic in one.repartition_source_topics))
+        for one in parts
+    }
+
+
+def _member(one: Any, sources: Mapping[str, tuple[str, ...]]) -> Member:
     target = getattr(one, "target_assignment", None)
     return Member(
         name=one.member_id,
         client=one.client_id,
         instance=getattr(one, "instance_id", None) or None,
-        assigned=_places(one.assignment),
-        target=None if target is None else _places(target),
+        assigned=_places(one.assignment, sources),
+        target=None if target is None else _places(target, sources),
     )
 
 
-def _places(assignment: Any) -> frozenset[tuple[str, int]]:
+def _places(assignment: Any, sources: Mapping[str, tuple[str, ...]]) -> frozenset[tuple[str, int]]:
     parts = getattr(assignment, "topic_partitions", None)
     if parts is not None:
         return frozenset((part.topic_name, number) for part in parts for number in part.partitions)
-    # A streams group has tasks of its subtopologies in place of partitions: they are told by its topology, not here.
-    return frozenset()
+    tasks = getattr(assignment, "active_tasks", None) or ()
+    return frozenset(
+        (topic, number)
+        for task in tasks
+        for topic in sources.get(task.subtopology_id, ())
+        for number in task.partitions
+    )
 
 
 def _older(group: str, answer: Any) -> Fetched:

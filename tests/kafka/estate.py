@@ -240,6 +240,15 @@ class Estate:
         self.configure("group", group, {"share.auto.offset.reset": "earliest"})
         return self._join_by_tool("console-share-consumer", group, topic, ())
 
+    def join_streams(self, group: str) -> Tool:
+        """Join a streams group (KIP-1071) with Kafka's own word count, which reads `streams-plaintext-input`."""
+        servers = self.bootstrap if isinstance(self.bootstrap, str) else ",".join(self.bootstrap)
+        started = Tool(group, servers, "{folder}", script="streams.sh")
+        self._open.callback(started.close)
+        stable = ("streams", "stable")
+        eventually(lambda: started.must_live() and self.groups().get(group) == stable, f"{group} joined", within=120)
+        return started
+
     def _join_by_tool(self, name: str, group: str, topic: str, words: Sequence[str]) -> Tool:
         servers = self.bootstrap if isinstance(self.bootstrap, str) else ",".join(self.bootstrap)
         started = Tool(name, "--bootstrap-server", servers, "--group", group, "--topic", topic, *words)

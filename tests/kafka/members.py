@@ -53,12 +53,12 @@ class Member:
 class Tool:
     """One of Kafka's own consumers, as a process."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, script: str = "kafka-tool.sh") -> None:
         self._files = ExitStack()
-        folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="seamwatch-")))
+        self.folder = folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="seamwatch-")))
         self._out = self._files.enter_context((folder / "out").open("w+b"))
         self._said = self._files.enter_context((folder / "said").open("w+b"))
-        command = ["bash", str(TESTBED / "kafka-tool.sh"), *words]
+        command = ["bash", str(TESTBED / script), *(word.format(folder=folder) for word in words)]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._out, stderr=self._said)
 
     def values(self) -> list[bytes]:

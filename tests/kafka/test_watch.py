@@ -49,6 +49,38 @@ def test_groups_of_every_protocol_are_seen_alive_with_what_they_read(broker: str
         assert "lag" not in claimed or lag(look, shared, topic)[0] == 0, "before it has acknowledged, nobody knows"
 
 
+@pytest.mark.slow
+def test_a_streams_group_is_seen_with_the_partitions_that_its_tasks_read(broker: str, estate: Estate) -> None:
+    topics = topic, _ = "streams-plaintext-input", "streams-wordcount-output"  # so Kafka's own example has it
+    name = estate.name("words")
+    for each in topics:
+        estate._create(each, 2, 1, {})
+    try:
+        member = estate.join_streams(name)
+        estate.produce(topic, 5, Record(b"all streams lead to kafka", key=b"k"))
+        with watching(broker) as watch:
+
+            def read() -> bool:
+                look = watch.look()
+                return look.committed is not None and (name, topic) in look.committed.rows.names
+
+            eventually(read, "the first commit", within=60)
+            look = watch.look()
+            assert look.groups is not None
+            assert group(look, name) == ("streams", "stable", 1)
+            [found] = look.groups[name].members or ()
+            assert found.assigned == found.target
+            assert {place for place in found.assigned or () if place[0] == topic} == {(topic, 0), (topic, 1)}
+            assert {number for word, number in found.assigned or () if word.endswith("-repartition")} == {0, 1}
+            assert (look.groups[name].epoch or 0) >= 1
+            eventually(lambda: lag(watch.look(), name, topic)[0] == 0, "it has read", within=30)
+            member.leave()
+            eventually(lambda: group(watch.look(), name)[1:] == ("empty", 0), "it is empty", within=60)
+    finally:
+        for each in topics:
+            estate.drop(each)
+
+
 def test_a_group_that_left_is_empty_and_its_lag_stays(broker: str, estate: Estate) -> None:
     topic, name = estate.topic(partitions=3), estate.name("batch")
     for partition in range(3):
