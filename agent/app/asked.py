@@ -1,8 +1,9 @@
 """Which sources are asked: made from the configuration."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from agent.config.settings import Settings
 from agent.model.counting import counted
 from agent.model.kafka.facts import Fold
 from agent.model.kafka.look import Look
+from agent.model.kafka.now import GroupNow, group_now
 from agent.model.pull import Cost, Pull, Seen
 from agent.store.engine import StoreError, StoreProblem
 from agent.store.stamps import Marks
@@ -24,6 +26,7 @@ from collectors.recording import kafka as recorded
 
 log = logging.getLogger(__name__)
 
+MARK = timedelta(seconds=150)  #: between looks that are kept for rates
 KEEP_SECONDS = 60.0  #: between two times that what was learnt of stamps is written
 
 
@@ -50,6 +53,7 @@ class KafkaPull:
         self.cost = Cost()
         self._fold = Fold()
         self._last: Look | None = None
+        self._marks: deque[Look] = deque(maxlen=3)  #: looks some minutes back, for rates
         self._memory, self._saved = memory, 0.0
         self._refused: dict[str, str] = {}
 
@@ -62,6 +66,8 @@ class KafkaPull:
             link = self.watch.link
             self.cost.requests, self.cost.sent, self.cost.received = link.requests.total(), link.sent, link.received
         self._keep(look.at)
+        if not self._marks or look.at - self._marks[-1].at >= MARK:
+            self._marks.append(look)
         self._refused |= look.refused  # errands come by turns: what one was refused holds until it is run again
         refused = {what: why for what, why in self._refused.items() if why}
         return Seen(
@@ -95,6 +101,14 @@ class KafkaPull:
     def line(self) -> dict[str, Any] | None:
         """The last look as a line of a recording."""
         return None if self._last is None else recorded.line(self._last)
+
+    def group(self, group: str, topic: str) -> GroupNow | None:
+        """A group on a topic as the last look saw it; of any thread, since a look is never changed."""
+        look, marks = self._last, [*self._marks]
+        if look is None:
+            return None
+        before = next((one for one in marks if one is not look), None)
+        return group_now(look, before, self._fold.moved(self.name), group, topic)
 
     def retell(self) -> None:
         """Tell everything at the next look."""
