@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from agent.app import asked_rest
 from agent.app.asked_rest import file_at
+from agent.app.recall import Recall
 from agent.app.rights import lacking, missing
 from agent.config.estates import Cluster, Sasl
 from agent.config.settings import Settings
@@ -27,7 +28,7 @@ from collectors.recording import kafka as recorded
 log = logging.getLogger(__name__)
 
 MARK = timedelta(seconds=150)  #: between looks that are kept for rates
-KEEP_SECONDS = 60.0  #: between two times that what was learnt of stamps is written
+KEPT_EVERY = timedelta(seconds=60)  #: how often what was learnt of stamps is written
 
 
 class Memory(asked_rest.Memory, Protocol):
@@ -54,12 +55,13 @@ class KafkaPull:
         self._fold = Fold()
         self._last: Look | None = None
         self._marks: deque[Look] = deque(maxlen=3)  #: looks some minutes back, for rates
-        self._memory, self._saved = memory, 0.0
+        self._memory, self._recall = memory, Recall(f"kafka/{name}", memory, self._remember)
+        self._saved: datetime | None = None  #: when stamps were kept last
         self._refused: dict[str, str] = {}
 
     def look(self) -> Seen:
         """Look once. Raise NotSeenError."""
-        self._recall()
+        self._recall.try_now()
         try:
             self._last = look = self.watch.look()
         finally:
@@ -78,23 +80,24 @@ class KafkaPull:
             tuple(lacking(refused.values(), self.watch.access)),
         )
 
-    def _recall(self) -> None:
+    def _remember(self, memory: Memory) -> None:
         """What was known of stamps before the start."""
-        if self._memory is not None and not self._saved:
-            for topic, partition, marks in self._memory.stamps(self.name):
-                self.watch.ages.remember(topic, partition, marks)
-            self._saved = 1.0
+        for topic, partition, marks in memory.stamps(self.name):
+            self.watch.ages.remember(topic, partition, marks)
 
     def _keep(self, at: datetime) -> None:
-        """Keep what was learnt of stamps; where the store does not take it now, it is given the next time."""
-        if self._memory is None or at.timestamp() - self._saved < KEEP_SECONDS:
+        """Keep what was learnt of stamps; where the store does not take it now, it is given the next time.
+
+        It would stand in place of what the store has: that is taken back first.
+        """
+        if self._memory is None or not self._recall.done or (self._saved is not None and at - self._saved < KEPT_EVERY):
             return
         news = self.watch.ages.news()
         try:
             if news:
                 self._memory.save_stamps(self.name, news, at)
             self.watch.ages.told()
-            self._saved = at.timestamp()
+            self._saved = at
         except (StoreError, StoreProblem, OSError) as problem:
             log.debug("stamps not kept", extra={"fields": {"cluster": self.name, "why": str(problem)}})
 

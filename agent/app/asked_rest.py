@@ -1,24 +1,21 @@
 """Connect clusters and schema registries among the sources that are asked."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent.app.recall import Recall
 from agent.app.rest import Door, Rest
 from agent.config.estates import Cluster, Connect, Registry
 from agent.config.settings import Settings
 from agent.model.counting import counted
 from agent.model.pull import Cost, NotSeenError, Pull, Seen
 from agent.model.seam import UNKNOWN, Component
-from agent.store.engine import StoreError, StoreProblem
 from collectors.connect.watch import Watch as ConnectWatch
 from collectors.recording.known import Known
 from collectors.recording.reader import Reader
 from collectors.registry.watch import Watch as RegistryWatch
-
-log = logging.getLogger(__name__)
 
 
 class Memory(Protocol):
@@ -50,14 +47,15 @@ class _Lines:
         memory: Memory | None,
     ) -> None:
         self.name, self.every, self.cost = name, every, Cost()
-        self._rest, self._watch, self._clock, self._memory = rest, watch, clock, memory
+        self._rest, self._watch, self._clock = rest, watch, clock
+        self._recall = Recall(f"{self.kind}/{name}", memory, self._remember)
         self.known = Known()
         self._reader = Reader(known=self.known)
         self._last: dict[str, Any] | None = None
 
     def look(self) -> Seen:
         """Look once. Raise NotSeenError."""
-        self._recall()
+        self._recall.try_now()
         try:
             told = self._watch.look()
         finally:
@@ -74,17 +72,8 @@ class _Lines:
         wrong = [f"{what} ({count:,} times)" for what, count in reading.rejected.items()]
         return Seen(at, reading.facts, (*refused, *wrong), self._about(told))
 
-    def _recall(self) -> None:
-        """What was there before this start; where the store does not tell it now, it is asked the next time."""
-        if self._memory is None:
-            return
-        try:
-            self._remember(self._memory)
-            self._memory = None
-        except (StoreError, StoreProblem, OSError) as problem:
-            log.debug("lists not recalled", extra={"fields": {"source": self.name, "why": str(problem)}})
-
     def _remember(self, memory: Memory) -> None:
+        """What was there before this start."""
         raise NotImplementedError
 
     def _about(self, told: Mapping[str, Any]) -> str:

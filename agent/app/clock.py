@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from agent.ingest.intake import RESEND
+
 log = logging.getLogger(__name__)
 
 STEP = timedelta(minutes=5)  #: what a clock may be set by, and is followed at once
-HOLD = timedelta(minutes=15)  #: how long a larger one must last; as long as a request may come again
+HOLD = RESEND  #: how long a larger one must last: as long as a request may come again
 SURE = timedelta(hours=24)  #: how long nothing is deleted by a clock that jumped forward
 
 

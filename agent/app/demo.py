@@ -10,7 +10,7 @@ import click
 from agent.app.follow import Following
 from agent.app.inputs import Inputs, find
 from agent.app.parts import Parts
-from agent.app.replay import Replay
+from agent.app.replay import Replay, amount
 from agent.app.wiring import catalogue, declared_in, decoder, thresholds
 from agent.engine.round import Rounds
 from agent.model.counting import counted, noun
@@ -47,11 +47,7 @@ def _replayed(parts: Parts, inputs: Inputs, every: timedelta) -> Replay:
 
     def progress(at: datetime, count: int) -> None:
         if shown:
-            click.echo(
-                f"\r\033[KReplaying {at:%a %H:%M} · {counted(count, 'request or look', 'requests and looks')}",
-                nl=False,
-                err=True,
-            )
+            click.echo(f"\r\033[KReplaying {at:%a %H:%M} · {amount(count)}", nl=False, err=True)
 
     one = Replay(decoder(parts.settings), parts.store, rounds, every=every, progress=progress)
     one.run(inputs.happened())
@@ -67,8 +63,5 @@ def _replayed(parts: Parts, inputs: Inputs, every: timedelta) -> Replay:
         parts.replayed = (
             f"{counted(hours, 'hour')} up to {one.now.astimezone(UTC):%H:%M} UTC {noun(hours, 'was', 'were')} replayed"
         )
-        click.echo(
-            f"Replayed {counted(hours, 'hour')}: {counted(one.count, 'request or look', 'requests and looks')}.",
-            err=True,
-        )
+        click.echo(f"Replayed {counted(hours, 'hour')}: {amount(one.count)}.", err=True)
     return one

@@ -8,12 +8,18 @@ from agent.app.inputs import Happened, Sent
 from agent.app.looks import Looks
 from agent.engine.round import Outcomes, Rounds
 from agent.ingest.aggregator import Aggregator
+from agent.model.counting import counted
 from agent.store.store import Store
 from collectors.otlp.decode import Decoder
 
 STRETCH = timedelta(hours=48)
 SETTLE = timedelta(minutes=2)
-Progress = Callable[[datetime, int], None]
+Progress = Callable[[datetime, int], None]  #: told the virtual time and how much was taken in
+
+
+def amount(count: int) -> str:
+    """How much was taken in, in words."""
+    return counted(count, "request or look", "requests and looks")
 
 
 class Replay:

@@ -1,6 +1,5 @@
 """One REST interface, asked with care: bounded in time and size, never led to another host, no secret in a sentence."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -9,14 +8,14 @@ from urllib.parse import urljoin, urlsplit
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
+from agent.app.timely import LateError, Timely
 from agent.model.plain import plain
 from agent.model.pull import NotSeenError
 
 MAX_BODY = 32 << 20  #: bytes of one answer, unpacked
-DEADLINE = 60.0  #: s, of one answer from its first byte on; a server may send a byte now and then for ever
+DEADLINE = 60.0  #: s, of one answer with its headers; a server may send a byte now and then for ever
 MAX_REDIRECTS = 3
 _PIECE = 64 << 10
 _NOT_READY = (502, 503, 504)
@@ -39,13 +38,6 @@ class Door:
     timeout: float = 15.0  #: s, of a connection and of each wait for more
     deadline: float = DEADLINE
     max_body: int = MAX_BODY
-
-
-class _AnyName(HTTPAdapter):
-    """Trusts a certificate of another host name; the authority that signed it still counts."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, assert_hostname=False)
 
 
 class Rest:
@@ -119,14 +111,12 @@ class Rest:
             return None
 
     def _body(self, url: str, answer: requests.Response) -> bytes:
-        until, body = time.monotonic() + self._door.deadline, bytearray()
+        body = bytearray()
         try:
             for piece in _pieces(answer):
                 body += piece
                 if len(body) > self._door.max_body:
                     raise self._trouble(url, f"answers with more than {self._door.max_body >> 20} MiB.")
-                if time.monotonic() > until:
-                    raise self._trouble(url, f"takes more than {self._door.deadline:.0f} s for one answer.")
         finally:
             self.received += answer.raw.tell() + _size("", answer.headers)
         wanted = answer.headers.get("content-length", "")
@@ -137,6 +127,8 @@ class Rest:
     def _why(self, problem: requests.RequestException) -> str:
         chain = list(_chain(problem))
         names = {type(one).__name__ for one in chain}
+        if any(isinstance(one, LateError) for one in chain):
+            return f"takes more than {self._door.deadline:.0f} s for one answer."
         if isinstance(problem, requests.Timeout) or "ReadTimeoutError" in names:
             return f"gave no answer within {self._door.timeout:.0f} s."
         if isinstance(problem, requests.exceptions.SSLError):
@@ -185,8 +177,8 @@ def _session(door: Door) -> requests.Session:
     if door.user is not None:
         user, password = door.user.encode(), (door.password or "").encode()  # as text, only Latin-1 would go through
         session.auth = HTTPBasicAuth(user, password)
-    if not door.check_name:
-        session.mount("https://", _AnyName())
+    session.mount("http://", Timely(door.deadline))
+    session.mount("https://", Timely(door.deadline, check_name=door.check_name))
     return session
 
 

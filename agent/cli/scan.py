@@ -79,11 +79,9 @@ def _files_only(paths: "tuple[Path, ...]") -> None:
 
 
 def _progress(at: datetime, count: int) -> None:
-    from agent.model.counting import counted
+    from agent.app.replay import amount
 
-    click.echo(
-        f"\r\033[K{at:%Y-%m-%d %H:%M} · {counted(count, 'request or look', 'requests and looks')}", nl=False, err=True
-    )
+    click.echo(f"\r\033[K{at:%Y-%m-%d %H:%M} · {amount(count)}", nl=False, err=True)
 
 
 def _table(result: "Scan") -> str:

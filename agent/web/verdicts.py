@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from agent.model.counting import counted
 from agent.model.finding import Signal
 from agent.model.seam import SubjectRef
 from agent.model.verdict import Outcome
@@ -15,11 +16,6 @@ _SUBJECTS = {"Backlog": "readers", "Deliveries": "readers", "Seam": "seams", "Ta
 
 
 _STATES = {"good": "is healthy", "na": "has nothing to judge"}
-
-
-def plural(number: int, one: str, many: str) -> str:
-    """`1 seam needs`, `2 seams need`."""
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def headline(o: Overview) -> str:
@@ -38,9 +34,9 @@ def _burning(o: Overview) -> str:
     needs, noun = (len(o.needs), "finding") if _any(o.needs, off) else (o.needing, "seam")
     taken, other = (len(o.taken), "finding") if _any(o.taken, off) else (o.worked, "seam")
     if needs:
-        words = f"{plural(needs, f'{noun} needs', f'{noun}s need')} a person now"
-        return f"{words}; {plural(taken, 'more is', 'more are')} being worked on" if taken else words
-    return f"{plural(taken, f'{other} is', f'{other}s are')} being worked on" if taken else ""
+        words = f"{counted(needs, f'{noun} needs', f'{noun}s need')} a person now"
+        return f"{words}; {counted(taken, 'more is', 'more are')} being worked on" if taken else words
+    return f"{counted(taken, f'{other} is', f'{other}s are')} being worked on" if taken else ""
 
 
 def _any(views: Sequence[FindingView], off: set[SubjectRef]) -> bool:
@@ -51,13 +47,13 @@ def _later(o: Overview) -> str:
     """What can wait, in words."""
     for mark, what in (("fix", "to fix"), ("tidy", "to tidy")):
         if found := len(o.of(mark)):
-            return f"{plural(found, 'finding', 'findings')} {what}"
+            return f"{counted(found, 'finding')} {what}"
     return ""
 
 
 def _calm(judged: int, aside: int) -> str:
     if aside:
-        failing = f"{plural(aside, 'seam fails', 'seams fail')} and {'is' if aside == 1 else 'are'} set aside"
+        failing = f"{counted(aside, 'seam fails', 'seams fail')} and {'is' if aside == 1 else 'are'} set aside"
         return f"{judged:,} of {judged + aside:,} seams we can judge are healthy; {failing}" if judged else failing
     if not judged:
         return "No seam can be judged yet"
@@ -77,7 +73,7 @@ def blindness(told: Status, now: datetime) -> str:
         return ""
     first, quiet = silent[0]
     words = f"{first.called} has {'been silent' if first.last_fact else 'not spoken'} for {ago(now - quiet, now)}"
-    return words if len(silent) == 1 else f"{words}, and {plural(len(silent) - 1, 'other', 'others')} too"
+    return words if len(silent) == 1 else f"{words}, and {counted(len(silent) - 1, 'other')} too"
 
 
 def verdict(o: Overview, told: Status, now: datetime) -> str:
@@ -108,14 +104,14 @@ def of_seams(o: Overview) -> str:
     """How many are healthy of those that there is something to judge of."""
     if not o.judgeable:
         return "No seam has anything to judge" if o.seams else "No seam yet"
-    return f"{o.counts.get('good', 0):,} of {plural(o.judgeable, 'seam is', 'seams are')} healthy"
+    return f"{o.counts.get('good', 0):,} of {counted(o.judgeable, 'seam is', 'seams are')} healthy"
 
 
 def of_rules(failing: int, number: int) -> str:
     """Of the whole catalogue."""
     if not failing:
-        return f"None of {plural(number, 'rule', 'rules')} fails anywhere"
-    return f"{failing} of {plural(number, 'rule fails', 'rules fail')} somewhere"
+        return f"None of {counted(number, 'rule')} fails anywhere"
+    return f"{failing} of {counted(number, 'rule fails', 'rules fail')} somewhere"
 
 
 def of_rule(page: RulePage) -> str:
@@ -138,17 +134,17 @@ def of_sources(waiting: int, live: int, running: str) -> str:
     if not waiting:
         return "Every source speaks"
     spoken = f"{'has' if waiting == 1 else 'have'} not spoken since the start {running} ago"
-    return f"{waiting} of {plural(live, 'source', 'sources')} {spoken}"
+    return f"{waiting} of {counted(live, 'source')} {spoken}"
 
 
 def of_findings(open_now: Sequence[FindingView]) -> str:
     """Of the list of findings: how many, how many of them cannot wait, and how many of those somebody works on."""
     if not open_now:
         return "No finding is open"
-    words = plural(len(open_now), "finding is open", "findings are open")
+    words = counted(len(open_now), "finding is open", "findings are open")
     urgent = [view for view in open_now if view.mark == "page"]
     taken = sum(view.taken for view in urgent)
     act = len(urgent) - taken
-    needs = f"; {plural(act, 'needs', 'need')} a person now" if act else ""
-    worked = f"; {plural(taken, 'is', 'are')} being worked on" if taken else ""
+    needs = f"; {counted(act, 'needs', 'need')} a person now" if act else ""
+    worked = f"; {counted(taken, 'is', 'are')} being worked on" if taken else ""
     return f"{words}{needs}{worked}"

@@ -197,8 +197,8 @@ class Ages:
 
     def cut(self, place: Place) -> None:
         """A partition was cut or made anew: what was known of it is void."""
-        if self._marks.pop(place, None) is not None:
-            self._changed.add(place)
+        self._marks.pop(place, None)
+        self._changed.add(place)
 
     def news(self) -> list[Remembered]:
         """What changed since `told`, to be kept over a restart; without marks where nothing holds any more."""
@@ -213,7 +213,9 @@ class Ages:
         self._changed.clear()
 
     def remember(self, topic: str, partition: int, marks: Iterable[tuple[int, int, int]]) -> None:
-        """Take back what was kept."""
+        """Take back what was kept; nothing of a partition that was cut or searched since the start, which is newer."""
+        if (topic, partition) in self._changed:
+            return
         for offset, stamp, asked in marks:
             self._marks.setdefault((topic, partition), _Marks()).add(offset, stamp, asked)
 

@@ -51,6 +51,7 @@ class Life:
         memory, journal = self.parts.memory, self.parts.memory.journal
         for seed in seeds:
             columns = self.parts.receiver._decoder.decode(request(seed))
+            assert not columns.dropped, "what was not read of a request is not in the store either"
             record = memory.aggregator.fold(columns, NOW)
             journal.append([record], [(digest_of(columns), int(NOW.timestamp()))])
             memory.aggregator.take(record)

@@ -1,15 +1,13 @@
 """The Collectors page: what each source brings over which time, and of what a share is."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from agent.web import site
 from agent.web.status import CollectorStatus, Status
 from tests.web.test_site import NOW, RULES
@@ -19,13 +17,6 @@ pytestmark = pytest.mark.slow
 
 OTLP = CollectorStatus("otlp", "Traces", "fresh", NOW, 600, 0.0, {}, {"bad id": 3}, "", "")
 TAPE = CollectorStatus("recording", "kafka/shop", "fresh", NOW, 299_767, 0.0, {}, {}, "followed", "")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def page(store: Store, *collectors: CollectorStatus, records: int = 1) -> str:

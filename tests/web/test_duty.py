@@ -1,15 +1,13 @@
 """Whom to ask at night: the workflow that a finding or a seam belongs to, who is on call for it, and its runbook."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from agent.engine.round import Rounds
 from agent.model.declared import Declarations, Workflow
 from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from agent.web.duty import Duties, web_address
 from tests.web.test_site import NOW, RULES, estate
 from tests.web.test_states import client
@@ -22,11 +20,9 @@ BESIDE = Workflow("beside", on_call="elsewhere", seams=(SeamKey("consumes", TOPI
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    estate(opened, ["orders"])
-    yield opened
-    opened.close()
+def store(store: Store) -> Store:
+    estate(store, ["orders"])
+    return store
 
 
 def test_the_pages_of_a_finding_and_its_seam_and_the_api_say_whom_to_ask(store: Store) -> None:

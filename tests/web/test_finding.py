@@ -1,25 +1,21 @@
 """The page of one finding: whose it is, what to do, and why it was flagged."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from agent.engine.round import Rounds
 from agent.model.declared import Declarations, Workflow
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from tests.web.test_site import NOW, RULES
 from tests.web.test_states import client
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    opened.attach(NOW - timedelta(days=3))
-    yield opened
-    opened.close()
+def store(store: Store) -> Store:
+    store.attach(NOW - timedelta(days=3))
+    return store
 
 
 def page(store: Store, declared: Declarations) -> str:

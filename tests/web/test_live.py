@@ -1,14 +1,12 @@
 """Whether what a page shows is true now: every page is renewed, is left alone while in use, and says when it is old."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from tests.web.test_site import estate
 from tests.web.test_states import application, chromium, client, serving
 
@@ -17,11 +15,9 @@ BEAT = 16_000
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    estate(opened, ["orders"])
-    yield opened
-    opened.close()
+def store(store: Store) -> Store:
+    estate(store, ["orders"])
+    return store
 
 
 def kinds(store: Store) -> list[str]:

@@ -2,10 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,7 @@ from agent.model.finding import Signal
 from agent.model.flush import Flush, WindowDelta
 from agent.model.seam import Component, SeamKey
 from agent.model.verdict import Severity
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from agent.web.words import plain, when
 from tests.web.test_site import NOW, RULES, estate
 from tests.web.test_states import Clock, client, title
@@ -24,13 +22,6 @@ from tests.web.test_states import Clock, client, title
 pytestmark = pytest.mark.slow
 
 OURS = {"origin": "http://127.0.0.1:8740"}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("word", ["silence", "dispute", "waive"])

@@ -1,12 +1,9 @@
 """The paradigm of a table's readers and writers: that of what made their service act, and never a guess."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from agent.model.seam import Component, SeamKey
-from agent.store.store import SeamRow, Store, open_store
+from agent.store.store import SeamRow, Store
 from agent.web.paradigms import paradigm, ways
 from tests.web.test_site import NOW, estate
 from tests.web.test_states import client
@@ -44,13 +41,6 @@ def test_a_read_or_write_takes_the_paradigm_of_what_made_its_service_act(
     assert isinstance(of.key, SeamKey)
     for rows in (told, told[::-1]):
         assert paradigm(of.key, ways(rows)) == says
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 @pytest.mark.slow

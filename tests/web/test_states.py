@@ -23,7 +23,7 @@ from agent.ingest.aggregator import Aggregator
 from agent.model.declared import Declarations
 from agent.model.finding import Disposition, Said
 from agent.store.patience import SilentError
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from agent.web import site
 from agent.web.status import CollectorStatus, Loss, Status
 from agent.web.words import when
@@ -86,13 +86,6 @@ def calls(store: Store, number: int) -> None:
     store.flush(aggregator.drain("w", 0, 1))
     store.attach(NOW - timedelta(days=3))
     Rounds(store, RULES, Declarations()).run(NOW)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def application(store: Any, clock: Any = lambda: datetime.now(UTC), *, silent: bool = False, **more: Any) -> Any:

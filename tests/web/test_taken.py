@@ -1,13 +1,11 @@
 """What is acknowledged: somebody works on it, and it is not gone; every page counts it alike."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from tests.web.test_site import estate
 from tests.web.test_states import client, title
 
@@ -17,11 +15,9 @@ OURS = {"origin": "http://127.0.0.1:8740"}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    estate(opened, ["orders", "books"])
-    yield opened
-    opened.close()
+def store(store: Store) -> Store:
+    estate(store, ["orders", "books"])
+    return store
 
 
 def urgent(pages: TestClient) -> list[str]:

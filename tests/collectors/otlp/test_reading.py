@@ -16,7 +16,7 @@ from collectors.otlp import decode, keys, tables
 from collectors.otlp.budget import Budget, cpu_seconds, shared
 from collectors.otlp.decode import Decoder, ShapeBook
 from collectors.otlp.memo import Memo, digest
-from collectors.otlp.sql import read
+from collectors.otlp.sql import Reading, read
 from tests.collectors.otlp.build import CLIENT, PRODUCER, body, sent, span
 
 LEFT_OUT = "statement limit"
@@ -185,6 +185,46 @@ def burnt(seconds: float) -> None:
     until = time.thread_time() + seconds
     while time.thread_time() < until:
         pass
+
+
+@pytest.mark.parametrize("who", ["the search for garbage", "the statement"])
+def test_a_long_search_for_garbage_that_falls_due_in_a_look_is_paid_by_no_statement(
+    who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due: list[str] = []
+    took: list[str] = []
+    made: list[list[str]] = []
+
+    def searched(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start" and due:  # as long as one takes that walks millions of objects
+            due.clear()
+            took.append("the search for garbage")
+            burnt(0.3)
+
+    def reading(text: str, system: str) -> Reading:
+        if "kept503 " in text and who == "the statement":
+            took.append(who)
+            burnt(0.3)
+        elif "kept503 " in text:
+            due.append(text)
+            made.extend([] for _ in range(2 * gc.get_threshold()[0]))  # so many that a search is due
+        return read(text, system)
+
+    budget = shared()
+    budget.clock = lambda: 100.0
+    budget._at = 100.0
+    monkeypatch.setattr(tables, "read", reading)
+    decoder = Decoder(budget=budget)
+    gc.callbacks.append(searched)
+    try:
+        columns = decoder.decode(
+            body(sent("s", *(asks(f"INSERT INTO kept{500 + one} (a) VALUES (?)") for one in range(9))))
+        )
+    finally:
+        gc.callbacks.remove(searched)
+    assert took == [who]
+    assert dict(columns.dropped) == ({LEFT_OUT: 5} if who == "the statement" else {})
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(
