@@ -6,10 +6,12 @@ import pytest
 
 from agent.model import seam
 from agent.model.facts import Setting, Sighting
+from agent.model.kafka.now import GroupNow, MemberNow, PartitionNow
 from agent.model.seam import Component
 from agent.store.settings import Changed
 from agent.store.store import Store
 from agent.web.setup import change, setup, words
+from tests.web.test_states import client
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ORDERS, BILLING = seam.topic("orders", "prod"), seam.group("billing", "prod")
@@ -89,3 +91,38 @@ def test_the_page_has_what_is_in_force_of_its_protocol_and_what_changed(store: S
     ]
     other = seam.calls(seam.service("a"), seam.service("b"))
     assert setup(store, other, NOW).rows == ()
+
+
+def test_the_api_says_what_changed_when(store: Store) -> None:
+    filled(store)
+    pages = client(store)
+    found = pages.get("/api/v1/changes", params={"since": "2026-11-01T00:00:00Z", "until": "2026-11-28T12:00:00Z"})
+    assert [(one["about"], one["name"], one["before"], one["value"]) for one in found.json()] == [
+        ("group:prod/billing", "protocol", "classic", "consumer"),
+        ("topic:prod/orders", "retention.ms", "259200000", "604800000"),
+    ]
+    assert found.json()[0]["at"] == "2026-11-08T12:00:00Z"
+    asked = {"since": "2026-11-01T00:00:00", "until": "2026-11-28T12:00:00Z"}
+    assert len(pages.get("/api/v1/changes", params={**asked, "kind": "topic"}).json()) == 1
+    assert len(pages.get("/api/v1/changes", params={**asked, "about": "group:prod/billing"}).json()) == 1
+    assert pages.get("/api/v1/changes", params={**asked, "page": 1}).json() == []
+    wrong = pages.get("/api/v1/changes", params={"about": "prod/orders"})
+    assert wrong.status_code == 422
+    assert "kind:name" in wrong.text
+    assert pages.get("/api/v1/changes", params={"since": "yesterday"}).status_code == 422
+
+
+def test_a_seam_s_page_has_its_members_and_settings(store: Store) -> None:
+    filled(store)
+    live = GroupNow(
+        NOW, "consumer", "Stable", 2, (MemberNow("web <1>", (0,)),), (PartitionNow(0, 50, 3.0, member="web <1>"),)
+    )
+    pages = client(store, groups=lambda *names: live if names == ("prod", "billing", "orders") else None)
+    [found] = pages.get("/api/v1/seams").json()
+    html = pages.get(f"/seams/{found['id']}").text
+    assert '<h2 id="h-mem">Members and partitions</h2><span class="note">1 of 1 member reading, consumer' in html
+    assert "web &lt;1&gt;" in html
+    assert "3 d → 7 d" in html
+    assert '<dt>retention.ms</dt><dd class="wrap num">7 d</dd>' in html
+    bare = client(store).get(f"/seams/{found['id']}").text
+    assert "Members and partitions" not in bare, "nobody watches the broker"
