@@ -46,7 +46,7 @@ fmt: install
 	$(BIN)/ruff check --fix .
 
 lock:
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra postgres --extra kafka --group dev -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra postgres --extra kafka --extra protobuf --group dev -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -82,17 +82,22 @@ def told_versions(
     known = numbers(found)
     since = estate.as_of - min(_KEPT, max(_SPAN, kept or _SPAN))
     seen, born = _appeared(estate, subject, first, since) if len(known) > 1 else (first, {})
-    return tuple(
-        SchemaVersion(
-            number=number,
-            type=found.get(f"version.{number}.type") or "AVRO",
-            text=found.get(f"version.{number}.schema"),
-            references=_references(estate, subject, found.get(f"version.{number}.references", "")),
-            age=max(timedelta(0), estate.as_of - born[number]) if number in born else None,
-            at_least=max(timedelta(0), estate.as_of - born.get(number, seen)),
+    versions = []
+    for number in known:
+        beside = _Found(estate, place(subject))
+        whole = beside.all(found, str(number))
+        versions.append(
+            SchemaVersion(
+                number=number,
+                type=found.get(f"version.{number}.type") or "AVRO",
+                text=found.get(f"version.{number}.schema"),
+                references=tuple(beside.texts.values()) if whole else None,
+                imports=tuple(beside.imports) if whole and beside.named else None,
+                age=max(timedelta(0), estate.as_of - born[number]) if number in born else None,
+                at_least=max(timedelta(0), estate.as_of - born.get(number, seen)),
+            )
         )
-        for number in known
-    )
+    return tuple(versions)
 
 
 def _appeared(
@@ -116,35 +121,36 @@ def _appeared(
     return changes[0].at if before is None else max(first, since), born
 
 
-def _references(estate: Estate, subject: Component, told: str) -> tuple[str, ...] | None:
-    """The texts that a version refers to, each after what it refers to itself; None where one was not seen."""
-    found = _Found(estate, place(subject))
-    return tuple(found.texts.values()) if found.all(told) else None
-
-
 class _Found:
-    """Texts found so far, by subject and version."""
+    """What one version refers to, each text after what it refers to itself."""
 
     def __init__(self, estate: Estate, registry: str) -> None:
         self._settings, self._registry = estate.settings, registry
         self._under_way: set[tuple[str, str]] = set()
         self.texts: dict[tuple[str, str], str] = {}
+        self.imports: dict[tuple[str, str], None] = {}
+        self.named = True  #: every name was told by which one is imported
 
-    def all(self, told: str) -> bool:
+    def all(self, found: Mapping[str, str], number: str) -> bool:
         """Find what a version refers to; false where one is not there, or refers back to itself."""
-        return all(self._one(*reference.rpartition("@")[::2]) for reference in told.split(",") if reference)
+        told = [one for one in found.get(f"version.{number}.references", "").split(",") if one]
+        names = found.get(f"version.{number}.reference_names", "").split(",")
+        if told and (len(names) != len(told) or not all(names)):
+            self.named, names = False, [""] * len(told)
+        return all(self._one(*one.rpartition("@")[::2], name) for one, name in zip(told, names, strict=False))
 
-    def _one(self, name: str, number: str) -> bool:
+    def _one(self, name: str, number: str, imported: str) -> bool:
         found = self._settings.get(Component("subject", f"{self._registry}/{name}"), {})
         if number == "latest":
             number = str(max(numbers(found), default=0))
-        if (name, number) in self.texts:
-            return True
-        text = found.get(f"version.{number}.schema")
-        if text is None or (name, number) in self._under_way or len(self._under_way) >= _MOST_REFERENCES:
-            return False
-        self._under_way.add((name, number))
-        if not self.all(found.get(f"version.{number}.references", "")):
-            return False
-        self.texts[name, number] = text
+        text = self.texts.get((name, number))
+        if text is None:
+            text = found.get(f"version.{number}.schema")
+            if text is None or (name, number) in self._under_way or len(self._under_way) >= _MOST_REFERENCES:
+                return False
+            self._under_way.add((name, number))
+            if not self.all(found, number):
+                return False
+            self.texts[name, number] = text
+        self.imports[imported, text] = None
         return len(self.texts) <= _MOST_REFERENCES

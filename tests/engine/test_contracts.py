@@ -218,6 +218,24 @@ def test_what_a_version_refers_to_comes_with_it_each_after_its_own_parts(kept: S
     assert references("ring@1") is None
 
 
+def test_imports_come_under_the_names_that_were_told_for_them(kept: Store) -> None:
+    def imports(told: str, **names: str) -> tuple[tuple[str, str], ...] | None:
+        name = f"basket{len(told)}{len(names)}-value"
+        subject(kept, name, versions="1", version__1__schema="b", version__1__references=told, **names)
+        found: tuple[tuple[str, str], ...] | None = built(kept, subjects.Contract)[f"main/{name}"].schemas[0].imports
+        return found
+
+    subject(kept, "unit", versions="1", version__1__schema="u")
+    money = {"version__1__references": "unit@1", "version__1__reference_names": "a/unit.proto"}
+    subject(kept, "money", versions="1", version__1__schema="m", **money)
+    both = {"version__1__reference_names": "money.proto,b/unit.proto"}
+    found = imports("money@1,unit@1", **both)
+    assert found == (("a/unit.proto", "u"), ("money.proto", "m"), ("b/unit.proto", "u"))
+    assert imports("") == ()
+    assert imports("money@1") is None
+    assert imports("money@1,unit@1,unit@2", **both) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "kept_for", "for_ever"),
     [

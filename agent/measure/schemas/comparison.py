@@ -12,6 +12,8 @@ MOST_NODES = 20_000
 MOST_DEPTH = 80
 MOST_STEPS = 200_000  #: pairs looked at: half a second
 MOST_BREAKS = 8  #: told of one comparison
+LACKING = "`protoc`, the compiler of Protobuf, is not installed here"
+DEPENDS = "it depends on what is written and how it is read: "  #: how what is left open begins
 _MOST_NAME = 60  #: characters of a name that are told
 
 
@@ -36,6 +38,10 @@ READABLE = Comparison()
 
 class UncomparableError(ValueError):
     """Two schemas cannot be compared; says why, without quoting them."""
+
+
+class NotNowError(UncomparableError):
+    """They were not compared this time, and may be the next time."""
 
 
 class Budget:

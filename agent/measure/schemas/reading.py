@@ -3,10 +3,18 @@
 import hashlib
 from collections.abc import Sequence
 
-from agent.measure.schemas.comparison import MOST_TEXT, READABLE, Break, Comparison, UncomparableError, loaded, named
+from agent.measure.schemas.comparison import (
+    MOST_TEXT,
+    READABLE,
+    Break,
+    Comparison,
+    NotNowError,
+    UncomparableError,
+    loaded,
+    named,
+)
 from agent.model.schemas import SchemaVersion
 
-CANNOT = "Protobuf is not compared here"
 _KEPT = 20_000  #: comparisons remembered: a registry is asked anew each round and changes once a week
 _known: dict[bytes, Comparison] = {}
 
@@ -16,7 +24,7 @@ def reads(reader: SchemaVersion, writer: SchemaVersion) -> Comparison:
     for version in (reader, writer):
         if version.text is None:
             return Comparison(unsure=f"the text of version {version.number} was not seen")
-        if version.references is None:
+        if version.references is None or (_kind(version) == "PROTOBUF" and version.imports is None):
             return Comparison(unsure=f"a schema that version {version.number} refers to was not seen")
     if _parts(reader) == _parts(writer):
         return READABLE
@@ -25,12 +33,21 @@ def reads(reader: SchemaVersion, writer: SchemaVersion) -> Comparison:
     if found is None:
         if len(_known) >= _KEPT:
             _known.clear()
-        found = _known[key] = _compared(reader, writer)
+        try:
+            found = _known[key] = _compared(reader, writer)
+        except NotNowError as problem:
+            return Comparison(unsure=str(problem))
     return found
 
 
+def _kind(version: SchemaVersion) -> str:
+    return version.type.upper() or "AVRO"
+
+
 def _parts(version: SchemaVersion) -> list[str]:
-    return [version.type.upper() or "AVRO", version.text or "", *(version.references or ())]
+    kind = _kind(version)
+    beside = version.references if kind != "PROTOBUF" else [part for pair in version.imports or () for part in pair]
+    return [kind, version.text or "", *(beside or ())]
 
 
 def _key(parts: Sequence[str]) -> bytes:
@@ -49,6 +66,8 @@ def _compared(reader: SchemaVersion, writer: SchemaVersion) -> Comparison:
         if max(sum(map(len, parts)) for parts in (read, written)) > MOST_TEXT:
             return Comparison(unsure="it is too long")
         return _of_kind(read[0], read[1:], written[1:])
+    except NotNowError:
+        raise
     except UncomparableError as problem:
         return Comparison(unsure=str(problem))
     except RecursionError:
@@ -65,4 +84,10 @@ def _of_kind(kind: str, read: Sequence[str], written: Sequence[str]) -> Comparis
         from agent.measure.schemas import json_check
 
         return json_check.check(loaded(read[0]), loaded(written[0]), referenced=read[1:] == written[1:])
-    return Comparison(unsure=CANNOT if kind == "PROTOBUF" else f"the type {named(kind)} is not compared here")
+    if kind == "PROTOBUF":
+        from agent.measure.schemas import protobuf_check
+
+        return protobuf_check.check(
+            *((one[0], tuple(zip(one[1::2], one[2::2], strict=True))) for one in (read, written))
+        )
+    return Comparison(unsure=f"the type {named(kind)} is not compared here")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.measure.schemas.reading import CANNOT
+from agent.measure.schemas.comparison import DEPENDS, LACKING
 from agent.model.counting import counted
 from agent.model.rule import SLOW, Stability, rule
 from agent.model.subjects import Contract
@@ -72,8 +72,10 @@ def breaking_change(contract: Contract, cfg: Config) -> Verdict:
 
 
 def _learn(unsure: str) -> str:
-    if unsure == CANNOT:
-        return "let `buf breaking` compare Protobuf files before they are registered"
+    if unsure == LACKING:
+        return "install `protoc` where Seamwatch runs (`pip install 'seamwatch[protobuf]'`, or your system's package)"
+    if unsure.startswith(DEPENDS):
+        return f"look at what is written, or take the change back; {unsure}"
     if "compatibility" in unsure:
         return "let the recording tell the compatibility of the registry and of the subject"
     if "not seen" in unsure:

@@ -28,7 +28,7 @@ def steps(contract: Contract, broken: Sequence[Broken]) -> tuple[str, ...]:
 def _restored(subject: str, first: Broken) -> str:
     return (
         f"Register a version of {subject} that v{first.reader} and v{first.writer} both go with (the field again, or a "
-        f"default, an alias, the old type), for the difference at"
+        f"default, an alias, the old type or number), for the difference at"
     )
 
 
