@@ -1,8 +1,8 @@
 """Which sources are asked: made from the configuration."""
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -78,6 +78,7 @@ class KafkaPull:
             tuple(f"{what}: {why}" for what, why in refused.items() if not missing(why)),
             _about(look),
             tuple(lacking(refused.values(), self.watch.access)),
+            _unread(look),
         )
 
     def _remember(self, memory: Memory) -> None:
@@ -120,6 +121,15 @@ class KafkaPull:
     def close(self) -> None:
         """Hang up."""
         self.watch.close()
+
+
+def _unread(look: Look) -> Mapping[str, int]:
+    """Batches of records that could not be looked at, by reason."""
+    found: Counter[str] = Counter()
+    for one in look.sampled.values():
+        if one.unread:
+            found[one.unread_why] += one.unread
+    return found
 
 
 def _about(look: Look) -> str:

@@ -102,6 +102,7 @@ class Pulling:
             log.info("source answers again", extra={"fields": {"source": told.source, "after_looks": told.failed}})
         told.failed, told.last_success, told.refused = 0, seen.at, seen.refused
         told.about, told.lacks = seen.about, seen.lacks
+        told.dropped.update(seen.dropped)
         told.facts += len(seen.facts)
         try:
             if not self._attached:

@@ -1,6 +1,7 @@
 """What asks a source again and again: one look at a time, with what it cost."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ class Seen:
     refused: tuple[str, ...] = ()  #: what was asked and not answered, in words
     about: str = ""  #: what it consists of: `38 topics, 11 groups`
     lacks: tuple[Lack, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)  #: what came and could not be used, by reason
 
 
 @dataclass(slots=True)

@@ -141,6 +141,7 @@ def helps(reason: str) -> str:
         ("no room to pair", "too many open traces at once: send whole traces to one agent, or fewer of them"),
         ("no room for deliveries", "too many partitions, or gaps in their offsets: a redelivery there may go untold"),
         ("statement limit", "kept, but some of their tables are not known: too many new statements, or over 64 tables"),
+        ("a batch ", "records that are not looked at: their producer packs them in a way that readers may not bear"),
         ("seam limit", "too many names: look for an identifier in a topic, table or route"),
     )
     return next((help_ for start, help_ in told if reason.startswith(start)), "the log says more")

@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
+from agent.app.asked import KafkaPull
+from agent.config.estates import Cluster
+from agent.config.words import Address
+from agent.model.facts import Sample
 from agent.model.kafka.look import Sampled
 from collectors.kafka.access import Access
+from collectors.kafka.batches import MOST_UNPACKED
 from collectors.kafka.sampling import BEHIND, EACH
 from collectors.kafka.watch import STEADY, Watch
 from tests.kafka.estate import Estate, Record
@@ -101,6 +106,24 @@ def test_every_codec_of_a_real_producer(broker: str, estate: Estate, codec: str)
     finally:
         watch.close()
     assert (found.records, found.identified, found.unread) == (100, 100, 0)
+
+
+def test_what_unpacks_to_too_much_is_counted_and_what_follows_is_looked_at(broker: str, estate: Estate) -> None:
+    topic = estate.topic("sampled-bomb")
+    producer = Producer({"bootstrap.servers": broker, "compression.type": "zstd", "message.max.bytes": 100_000_000})
+    producer.produce(topic, b"\0" * (MOST_UNPACKED + 1))
+    producer.flush(30)
+    estate.send(topic, events(5))
+    cluster = Cluster(bootstrap=(Address("127.0.0.1", int(broker.rpartition(":")[2])),), sample=(topic,))
+    pull = KafkaPull("prod", cluster, Path(), lambda: datetime.now(UTC))
+    try:
+        seen = pull.look()
+        assert seen.dropped == {"a batch unpacks to more than 16 MiB": 1}
+        assert pull.look().dropped == {}, "it is told once"
+    finally:
+        pull.close()
+    counts = {fact.name: fact.value for fact in seen.facts if isinstance(fact, Sample) and topic in fact.subject.name}
+    assert (counts["sampled"], counts["sampled_unread"]) == (5, 1)
 
 
 def test_aborted_records_and_a_topic_made_anew(broker: str, estate: Estate) -> None:
