@@ -13,6 +13,7 @@ from tests.conftest import missing
 from tests.kafka.estate import Estate
 from tests.kafka.servers import Cluster, Connect, Secure
 from tests.kafka.sharing import Script, holding, serving
+from tests.kafka.virtual import Virtual, virtually
 
 PACKAGES = {"java": "openjdk-17-jre-headless", "mvn": "maven", "curl": "curl", "openssl": "openssl"}
 NODES = (1, 2, 100, 101, 102)  #: ports above the first that a cluster of up to three takes
@@ -90,3 +91,10 @@ def estate(broker: str) -> Iterator[Estate]:
     """Topics, records and groups on `broker`, with names of this test's own; everything opened is closed."""
     with Estate(broker) as opened:
         yield opened
+
+
+@pytest.fixture
+def virtual(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
+    """`broker` in virtual time, from three hours ago on."""
+    with virtually([broker], estate, tmp_path) as found:
+        yield found

@@ -1,6 +1,5 @@
 """Contracts of a real registry beside a real broker: who reads says how bad a change is."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,18 +8,11 @@ import requests
 
 from agent.app.asked_rest import RegistryPull
 from agent.config.estates import Registry
-from tests.kafka.estate import Estate
 from tests.kafka.test_registry import V1, register
-from tests.kafka.virtual import Virtual, said, virtually
+from tests.kafka.virtual import Virtual, said, shown
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 ADDED = {"name": "amount", "type": "double"}
-
-
-@pytest.fixture
-def virtual(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
-    with virtually([broker], estate, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture
@@ -62,8 +54,7 @@ def test_contracts_that_nobody_checks_or_that_were_broken_are_found(
         ("SCH-01", free, said(v, "SCH-01", names[free]), checked, said(v, "SCH-01", names[checked])),
         ("SCH-02", broken, said(v, "SCH-02", names[broken]), grown, said(v, "SCH-02", names[grown])),
     ]
-    with capsys.disabled():
-        sys.stdout.write("\n" + "".join("{:<8} {:<30} {:<8} {:<34} {}\n".format(*row) for row in rows))
+    shown(rows, capsys)
     assert [(row[2], row[4]) for row in rows] == [("fails", "meets"), ("fails", "meets")]
     assert "`amount` is not written, and has no default" in v.verdicts["SCH-02", names[broken]].says
     assert said(v, "SCH-02", names[unread]) == "meets", "nobody reads it"

@@ -1,7 +1,6 @@
 """The rest of the matrix on three real brokers: what topics, their writers and their dead letters look like."""
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,7 @@ from agent.model.flush import Flush, WindowDelta
 from agent.model.seam import Component, consumes
 from tests.kafka.estate import Estate, Record
 from tests.kafka.servers import Cluster
-from tests.kafka.virtual import Virtual, said, virtually
+from tests.kafka.virtual import Virtual, said, shown, virtually
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 LOOKS = 50  #: 25 minutes
@@ -170,8 +169,7 @@ def test_troubles_of_topics_and_their_groups_beside_their_healthy_twins(
     v.run(LOOKS)
     v.judge()
     rows = [(rule, bad, said(v, rule, bad), good, said(v, rule, good)) for rule, (bad, good) in pairs.items()]
-    with capsys.disabled():
-        sys.stdout.write("\n" + "".join("{:<8} {:<30} {:<8} {:<34} {}\n".format(*row) for row in rows))
+    shown(rows, capsys)
     assert {row[0]: row[2] for row in rows} == dict.fromkeys(pairs, "fails")
     assert {row[0]: row[4] for row in rows} == dict.fromkeys(pairs, "meets")
 
@@ -200,7 +198,6 @@ def test_a_ceiling_and_what_nobody_reads_take_a_day_and_a_month(
     v.run(3)
     v.judge()
     found.append(("GOV-07", idle, said(v, "GOV-07", idle), used, said(v, "GOV-07", used)))
-    with capsys.disabled():
-        sys.stdout.write("\n" + "".join("{:<8} {:<30} {:<8} {:<34} {}\n".format(*row) for row in found))
+    shown(found, capsys)
     assert [row[2] for row in found] == ["fails", "fails"]
     assert [row[4] for row in found] == ["meets", "meets"]

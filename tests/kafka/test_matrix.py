@@ -3,7 +3,6 @@
 Only the clock is ours: looks are half a minute apart in virtual time, and records are stamped by it.
 """
 
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,16 +11,10 @@ import pytest
 
 from tests.kafka.estate import Estate, Record
 from tests.kafka.members import Member
-from tests.kafka.virtual import Virtual, said, virtually
+from tests.kafka.virtual import Virtual, said, shown, virtually
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 LOOKS = 150  #: 75 minutes: the slow path of LAG-01 reads an hour
-
-
-@pytest.fixture
-def virtual(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
-    with virtually([broker], estate, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture
@@ -154,8 +147,7 @@ def test_every_trouble_of_a_group_is_found_and_none_of_its_healthy_twins(
     v.run(LOOKS)
     v.judge()
     rows = [(rule, bad, said(v, rule, bad), good, said(v, rule, good)) for rule, ((_, bad), (_, good)) in pairs.items()]
-    with capsys.disabled():
-        sys.stdout.write("\n" + "".join("{:<8} {:<20} {:<8} {:<22} {}\n".format(*row) for row in rows))
+    shown(rows, capsys)
     assert {row[0]: row[2] for row in rows} == dict.fromkeys(pairs, "fails")
     assert all(row[4] != "fails" for row in rows)
     assert said(v, "LAG-02", idle[1]) != "fails", "nothing is written: nothing is waited for"

@@ -1,6 +1,5 @@
 """More of the matrix on a real broker: topics, and groups whose partitions differ; each trouble beside its twin."""
 
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,16 +14,10 @@ from agent.model.flush import Flush, WindowDelta
 from agent.model.seam import Component, consumes
 from agent.model.verdict import Evidence
 from tests.kafka.estate import Estate
-from tests.kafka.virtual import Virtual, said, virtually
+from tests.kafka.virtual import Virtual, said, shown, virtually
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 LOOKS = 80  #: 40 minutes
-
-
-@pytest.fixture
-def virtual(broker: str, estate: Estate, tmp_path: Path) -> Iterator[Virtual]:
-    with virtually([broker], estate, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture
@@ -81,11 +74,10 @@ def test_a_partition_that_stands_alone_is_found_and_one_that_takes_long_is_not(
     v.run(LOOKS - 20)
     v.judge()
     rows = [("DLQ-05", one[1], said(v, "DLQ-05", one[1])) for one in (stuck, slow, outage)]
-    with capsys.disabled():
-        sys.stdout.write("\n" + "".join("{:<8} {:<22} {}\n".format(*row) for row in rows))
+    shown(rows, capsys)
     assert [row[2] for row in rows] == ["fails", "meets", "meets"]
-    shown = v.verdicts["DLQ-05", stuck[1]].show
-    assert (shown["partition"], shown["committed offset"], shown["partitions that go on"]) == (5, 16, 5)
+    told = v.verdicts["DLQ-05", stuck[1]].show
+    assert (told["partition"], told["committed offset"], told["partitions that go on"]) == (5, 16, 5)
     assert v.verdicts["DLQ-05", stuck[1]].evidence is Evidence.INFERRED, "no spans tell why"
 
 

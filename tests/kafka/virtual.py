@@ -1,11 +1,14 @@
 """A real cluster in virtual time: what happens on it, look after look, and what every rule says in the end."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent.app.wiring import catalogue
 from agent.engine.round import Rounds
@@ -116,3 +119,10 @@ def virtually(
         found.producer.close()
         watch.close()
         store.close()
+
+
+def shown(rows: Iterable[Sequence[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """The matrix, also where a test passes: rule, what is in trouble, its outcome, its healthy twin, its outcome."""
+    lines = (f"{rule:<8} {bad:<32} {outcome:<6} {' '.join(twin)}\n" for rule, bad, outcome, *twin in rows)
+    with capsys.disabled():
+        sys.stdout.write("\n" + "".join(lines))
