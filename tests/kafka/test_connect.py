@@ -11,6 +11,8 @@ from agent.config.estates import Cluster
 from agent.config.estates import Connect as Configured
 from agent.model.facts import Setting, Sighting
 from agent.model.pull import Seen
+from collectors.kafka.access import Access
+from collectors.kafka.watch import Watch
 from tests.kafka.estate import Estate, Record, eventually
 from tests.kafka.looking import lag, watching
 from tests.kafka.servers import Connect
@@ -86,3 +88,20 @@ def test_a_sink_with_dead_letters_is_told_with_them_and_is_gone_once_deleted(
     assert found["deleted"] is None
     connect.delete(name)
     eventually(lambda: told(pull.look(), name) == {"deleted": "true"}, "it is gone")
+
+
+def test_dead_letters_of_a_sink_say_by_their_headers_where_they_come_from_and_why(
+    estate: Estate, connect: Connect, topic: str, tmp_path: Path
+) -> None:
+    name = estate.name("parks")
+    connect.sink(name, topic, tmp_path / "out", "dlq")
+    queue = f"{name}-dlq"
+    eventually(lambda: sum(estate.ends(queue).values()) == 1, "the record that is no JSON is a dead letter")
+    bootstrap = estate.bootstrap if isinstance(estate.bootstrap, str) else estate.bootstrap[0]
+    watch = Watch(Access("test", (bootstrap,)), [queue])
+    try:
+        found = watch.look().sampled[queue]
+    finally:
+        watch.close()
+    connect.delete(name)
+    assert (found.records, found.origins, found.errors) == (1, (topic,), ("DataException",))
