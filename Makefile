@@ -16,6 +16,7 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 
 install: $(BIN)/.installed
 
+# With a real broker as well: SEAMWATCH_DEMO_KAFKA=host:port, or Java 17 and Maven for one of its own; none for neither.
 demo: install
 	@$(BIN)/python -m deploy.demo.run
 

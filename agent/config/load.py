@@ -15,7 +15,8 @@ from agent.config.shape import check, good_part, hints, plain
 from agent.config.yamlfile import MAX_BYTES, parse, read, scalar
 
 PREFIX = "SEAMWATCH_"
-RESERVED = frozenset({"SEAMWATCH_REQUIRE_ALL", "SEAMWATCH_DEBUG"})  #: of our own tests; of the command line
+#: of our own tests; of the command line; of `make demo`
+RESERVED = frozenset({"SEAMWATCH_REQUIRE_ALL", "SEAMWATCH_DEBUG", "SEAMWATCH_DEMO_KAFKA"})
 _LIKE = f"Keys of {DEFAULT_FILE} are written like SEAMWATCH_LISTEN__WEB."
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}")
 # Kubernetes puts these into every pod of a namespace that has a Service whose name begins with "seamwatch".

@@ -1,7 +1,7 @@
 """`make demo`: makes the estate, replays it into a fresh store, and lets it go on living until Ctrl-C.
 
 Live, its services send their traces over the network, and its broker's looks are appended to the recording that the
-agent follows.
+agent follows. Where there is a real broker as well, groups read and fall behind on it, and the agent watches it.
 """
 
 import gzip
@@ -17,11 +17,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 from deploy.demo.broker import Broker
 from deploy.demo.estate import Estate
+from deploy.demo.kafka import MORE, NONE, VARIABLE, Kafka, NoBrokerError, Own, given, lacking
 from deploy.demo.spans import request
 
 HOURS = 25
@@ -128,7 +130,7 @@ def live(demo: Demo, data: Path, otlp: int, web: int, agent: "subprocess.Popen[b
                 print(f"The agent did not take the traffic ({problem}); going on.", file=sys.stderr)
 
 
-def start(folder: Path, otlp: int, web: int) -> "subprocess.Popen[bytes]":
+def start(folder: Path, otlp: int, web: int, kafka: Kafka | None = None) -> "subprocess.Popen[bytes]":
     """Start the agent on the captures; a group of its own, so that a Ctrl-C reaches it once, from us."""
     environ = {
         **os.environ,
@@ -138,6 +140,10 @@ def start(folder: Path, otlp: int, web: int) -> "subprocess.Popen[bytes]":
     }
     command = [sys.executable, "-m", "agent", "run", "--replay", str(folder / "captures"), "--follow"]
     command += ["--every", EVERY, "--next-free-port"]
+    if kafka is not None:
+        config = folder / "seamwatch.yaml"
+        config.write_text(json.dumps({"clusters": {"live": {"bootstrap": [kafka.address], "every": "15s"}}}))
+        command += ["--config", str(config)]
     return subprocess.Popen(command, env=environ, process_group=0)  # noqa: S603  # our own command
 
 
@@ -159,22 +165,84 @@ def stop(agent: "subprocess.Popen[bytes] | None") -> int:
     return 0 if code == STOPPED else code
 
 
+class Real:
+    """The part of the demo that is on a real broker, if there is one; without one it says what would make it real."""
+
+    def __init__(self, folder: Path) -> None:
+        self._given = os.environ.get(VARIABLE, "").strip()
+        self._open = ExitStack()
+        self._folder = folder / "kafka"
+        self._own: Own | None = None
+        self._why = ""
+
+    def begin(self) -> None:
+        """Let a broker of our own start beside what else is made, where none is given."""
+        self._why = "" if self._given else lacking()
+        if self._given or self._why:
+            return
+        self._own = Own(self._folder)
+        self._open.callback(self._own.stop)
+        try:
+            self._own.start()
+        except NoBrokerError as problem:
+            self._own, self._why = None, str(problem)
+
+    def kafka(self) -> Kafka | None:
+        """The broker, once it answers; what happens on it begins."""
+        if self._given == NONE:
+            return None
+        try:
+            found = self._found()
+        except NoBrokerError as problem:
+            print(f"{problem} The demo goes on with its simulated broker alone.", flush=True)
+            return None
+        if found is None:
+            print(f"Its broker is simulated ({self._why}). {MORE}.", flush=True)
+            return None
+        from deploy.demo.traffic import Traffic
+
+        traffic = Traffic(found, lambda text: print(text, flush=True), self._alive)
+        self._open.callback(traffic.stop)
+        traffic.start()
+        whose = "the demo's own, which ends with it" if found.own else f"as {VARIABLE} says; topics {traffic.prefix}*"
+        print(f"A real broker stands at {found.address} ({whose}). The agent watches it as cluster live.", flush=True)
+        return found
+
+    def _found(self) -> Kafka | None:
+        if self._given:
+            return given(self._given)
+        if self._own is None:
+            return None
+        print("Waiting for a Kafka broker: some seconds, and a minute when its files are fetched first …", flush=True)
+        return self._own.wait()
+
+    def _alive(self) -> bool:
+        return self._own is None or self._own.alive
+
+    def stop(self) -> None:
+        """End what happens on it, delete what was made, and end a broker of our own."""
+        self._open.close()
+
+
 def main() -> int:
     """Run the demo until Ctrl-C."""
     begun = time.monotonic()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix="seamwatch-demo-"))
-    agent = None
+    agent = real = None
     try:
+        real = Real(folder)
+        real.begin()
         captures = folder / "captures"
         captures.mkdir()
         print(f"Making {HOURS} hours of a small estate, which takes about 3 s …", flush=True)
         demo = Demo(captures, time.time())
         demo.make()
+        kafka = real.kafka()
         print("Replaying them through the real rules, which takes about 20 s on two quiet cores …", flush=True)
         otlp, web = free(4318), free(8740)
-        agent = start(folder, otlp, web)
+        agent = start(folder, otlp, web, kafka)
         live(demo, folder / "data", otlp, web, agent, begun)
         return agent.wait()
     except KeyboardInterrupt:
@@ -182,6 +250,10 @@ def main() -> int:
             signal.signal(number, signal.SIG_IGN)  # once is enough: what is left is to clean up
         return stop(agent)
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if real is not None:
+            real.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,1 +1,4 @@
-"""Whether what one schema writes can be read with another: pure, bounded, never raising on what a registry holds."""
+"""Whether what one schema writes can be read with another: bounded, never raising on what a registry holds.
+
+Pure, but for Protobuf: its compiler is a process, whose answer depends on the schemas alone.
+"""
