@@ -241,7 +241,6 @@ def _site(parts: Parts, metrics: Telemetry) -> FastAPI:
         status=lambda: status(parts),
         metrics=lambda accept: metrics.render(figures(parts), accept),
         declared=parts.declared,
-        groups=parts.pulls.group,
     )
 
 

@@ -1,7 +1,7 @@
 """Which sources are asked: made from the configuration."""
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ from agent.config.settings import Settings
 from agent.model.counting import counted
 from agent.model.kafka.facts import Fold
 from agent.model.kafka.look import Look
-from agent.model.kafka.now import GroupNow, group_now
 from agent.model.pull import Cost, Pull, Seen
 from agent.store.engine import StoreError, StoreProblem
 from agent.store.stamps import Marks
@@ -27,7 +26,6 @@ from collectors.recording import kafka as recorded
 
 log = logging.getLogger(__name__)
 
-MARK = timedelta(seconds=150)  #: between looks that are kept for rates
 KEPT_EVERY = timedelta(seconds=60)  #: how often what was learnt of stamps is written
 
 
@@ -54,7 +52,6 @@ class KafkaPull:
         self.cost = Cost()
         self._fold = Fold()
         self._last: Look | None = None
-        self._marks: deque[Look] = deque(maxlen=3)  #: looks some minutes back, for rates
         self._memory, self._recall = memory, Recall(f"kafka/{name}", memory, self._remember)
         self._saved: datetime | None = None  #: when stamps were kept last
         self._refused: dict[str, str] = {}
@@ -68,8 +65,6 @@ class KafkaPull:
             link = self.watch.link
             self.cost.requests, self.cost.sent, self.cost.received = link.requests.total(), link.sent, link.received
         self._keep(look.at)
-        if not self._marks or look.at - self._marks[-1].at >= MARK:
-            self._marks.append(look)
         self._refused |= look.refused  # errands come by turns: what one was refused holds until it is run again
         refused = {what: why for what, why in self._refused.items() if why}
         return Seen(
@@ -105,14 +100,6 @@ class KafkaPull:
     def line(self) -> dict[str, Any] | None:
         """The last look as a line of a recording."""
         return None if self._last is None else recorded.line(self._last)
-
-    def group(self, group: str, topic: str) -> GroupNow | None:
-        """A group on a topic as the last look saw it; of any thread, since a look is never changed."""
-        look, marks = self._last, [*self._marks]
-        if look is None:
-            return None
-        before = next((one for one in marks if one is not look), None)
-        return group_now(look, before, self._fold.moved(self.name), group, topic)
 
     def retell(self) -> None:
         """Tell everything at the next look."""

@@ -9,11 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Thread
-from typing import Protocol, runtime_checkable
 
 from agent.app.hearing import heard
 from agent.app.looks import Looks
-from agent.model.kafka.now import GroupNow
 from agent.model.pull import Lack, NotSeenError, Pull, Seen
 from agent.store.engine import StoreError, StoreProblem
 from agent.store.store import Store
@@ -22,14 +20,6 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 200_000  #: facts that wait for a store that does not answer; more are dropped, and counted
 NOT_WRITTEN = "store did not answer"
-
-
-@runtime_checkable
-class Groups(Protocol):
-    """A source that has groups to show, as it saw them last."""
-
-    def group(self, group: str, topic: str) -> GroupNow | None:
-        """One of them on a topic."""
 
 
 @dataclass(slots=True)
@@ -159,13 +149,6 @@ class Pulls:
     def told(self) -> Sequence[Pulled]:
         """What each has told."""
         return [one.told for one in self.each]
-
-    def group(self, cluster: str, group: str, topic: str) -> GroupNow | None:
-        """A group on a topic as its cluster was seen last; None where it is not watched."""
-        for one in self.each:
-            if one.pull.name == cluster and isinstance(one.pull, Groups):
-                return one.pull.group(group, topic)
-        return None
 
     def start(self) -> None:
         """Begin to look."""

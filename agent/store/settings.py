@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from agent.model.facts import Run, RunState, Setting
 from agent.model.seam import Component
@@ -119,22 +118,6 @@ def settings_as_of(
     return dict(found)
 
 
-def settings_of(
-    connection: Connection, components: Iterable[Component], as_of: datetime
-) -> dict[Component, dict[str, str]]:
-    """Every setting of some components that is in force at an instant."""
-    table, wanted = schema.settings, {digest(str(one)): one for one in components}
-    found: dict[Component, dict[str, str]] = {}
-    columns = (table.c.place, table.c.name, table.c.value)
-    where = (table.c.place.in_(list(wanted)), table.c.since <= as_of)
-    for place, name, value in connection.execute(select(*columns).where(*where).order_by(table.c.since)):
-        kept = found.setdefault(wanted[place], {})
-        kept.pop(name, None)
-        if value is not None:
-            kept[name] = value
-    return found
-
-
 def settings_since(connection: Connection, name: str, as_of: datetime) -> dict[Component, datetime]:
     """Since when each component has the value of a setting that is in force at an instant."""
     table = schema.settings
@@ -149,62 +132,6 @@ def setting_history(connection: Connection, component: Component, since: datetim
     where = (table.c.place == digest(str(component)), table.c.since >= since)
     rows = connection.execute(select(table).where(*where).order_by(table.c.since, table.c.name))
     return [Setting(component, row.name, row.value, row.since, row.source) for row in rows]
-
-
-#: Names that tell how something is now, and not how it was set up: they change by themselves.
-STATES = (
-    "state", "coordinator", "in_sync", "offline", "static_members", "transaction", "deleted", "topics_seen", "tasks",
-    "tasks_failed", "versions", "watched", "topics_listed", "groups_listed", "subjects_listed", "routes_listed",
-)  # fmt: skip
-STATE_PREFIXES = ("sampled.", "refused.", "task.", "version.")
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A setting that has another value than before; None where it was, or is, unset."""
-
-    component: Component
-    name: str
-    before: str | None
-    value: str | None
-    at: datetime
-    source: str  #: who read it
-
-
-def changes(
-    connection: Connection,
-    since: datetime,
-    until: datetime,
-    *,
-    of: Sequence[Component] = (),
-    kinds: Sequence[str] = (),
-    skip: int = 0,
-    most: int = 100,
-) -> list[Changed]:
-    """What changed within [since, until], newest first; a setting that is seen for the first time is no change.
-
-    With `of` only of these components, with `kinds` only of components of these kinds.
-    """
-    table, earlier = schema.settings, schema.settings.alias()
-    known = select(earlier.c.since).where(
-        earlier.c.place == table.c.place, earlier.c.name == table.c.name, earlier.c.since < table.c.since
-    )
-    where = [table.c.since >= since, table.c.since <= until, table.c.name.not_in(STATES), known.exists()]
-    where += [~table.c.name.startswith(prefix, autoescape=True) for prefix in STATE_PREFIXES]
-    if of:
-        where.append(table.c.place.in_([digest(str(one)) for one in of]))
-    if kinds:
-        where.append(or_(*(table.c.component.startswith(f"{kind}:", autoescape=True) for kind in kinds)))
-    order = (table.c.since.desc(), table.c.component, table.c.name)
-    rows = connection.execute(select(table).where(*where).order_by(*order).offset(skip).limit(most)).all()
-    return [_changed(connection, row) for row in rows]
-
-
-def _changed(connection: Connection, row: Any) -> Changed:
-    table = schema.settings
-    mine = (table.c.place == row.place, table.c.name == row.name, table.c.since < row.since)
-    before = connection.execute(select(table.c.value).where(*mine).order_by(table.c.since.desc()).limit(1)).scalar()
-    return Changed(Component.parse(row.component), row.name, before, row.value, row.since, row.source)
 
 
 def add_runs(connection: Connection, runs: Iterable[Run]) -> None:

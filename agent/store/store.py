@@ -336,11 +336,6 @@ class Store(Judgements):
         with self.database.read() as connection:
             return settings.settings_as_of(connection, as_of, names)
 
-    def settings_of(self, components: Iterable[Component], as_of: datetime) -> dict[Component, dict[str, str]]:
-        """Every setting of some components that is in force."""
-        with self.database.read() as connection:
-            return settings.settings_of(connection, components, as_of)
-
     def settings_since(self, name: str, as_of: datetime) -> dict[Component, datetime]:
         """Since when each component has the value of a setting that is in force at an instant."""
         with self.database.read() as connection:
@@ -350,20 +345,6 @@ class Store(Judgements):
         """What changed on a component since an instant, oldest first."""
         with self.database.read() as connection:
             return settings.setting_history(connection, component, since)
-
-    def changes(
-        self,
-        since: datetime,
-        until: datetime,
-        *,
-        of: Sequence[Component] = (),
-        kinds: Sequence[str] = (),
-        skip: int = 0,
-        most: int = 100,
-    ) -> list[settings.Changed]:
-        """What was set to another value, newest first."""
-        with self.database.read() as connection:
-            return settings.changes(connection, since, until, of=of, kinds=kinds, skip=skip, most=most)
 
     def runs_of(self, job: Component, since: datetime | None = None) -> list[Run]:
         """The runs of a job, oldest first."""

@@ -2,28 +2,25 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from datetime import datetime, timedelta
+from typing import Literal
 
 import orjson
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
 
 from agent.model.declared import Workflow
 from agent.model.facts import Column
 from agent.model.finding import UNSAID, Signal
 from agent.model.rule import Rule
-from agent.model.seam import Component
 from agent.model.verdict import Claim, Verdict
 from agent.store.names import parts
-from agent.store.settings import Changed
 from agent.store.verdicts import BlindCause
 from agent.web.errors import shown
 from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.pages import RANGES, Range, headline
 from agent.web.shapes import (
     CauseShape,
-    ChangeShape,
     ClaimShape,
     CollectorsShape,
     FindingPageShape,
@@ -42,8 +39,6 @@ from agent.web.shapes import (
 from agent.web.status import Status
 from agent.web.views import Views
 
-CHANGES = 100  #: of a page
-Kind = Literal["topic", "group", "source", "connector", "subject", "service", "route", "job"]
 State = Literal["", "pending", "open", "recovering", "resolved", "stale"]
 _STATES: Mapping[str, SeamState] = {
     "page": "act now",
@@ -160,33 +155,6 @@ def rule(found: Rule) -> RuleShape:
     }
 
 
-def _change(one: Changed) -> ChangeShape:
-    return {
-        "at": _time(one.at),
-        "about": str(one.component),
-        "name": one.name,
-        "before": one.before,
-        "value": one.value,
-        "read_by": one.source,
-    }
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    """A time without a zone is in UTC."""
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
-
-
-def _components(about: str) -> tuple[Component, ...]:
-    if not about:
-        return ()
-    try:
-        return (Component.parse(about),)
-    except ValueError:
-        raise HTTPException(
-            422, f"{shown(about)} is no component. Write kind:name, such as topic:prod/orders."
-        ) from None
-
-
 def _listed(rows: Iterable[SeamShape | FindingShape]) -> Iterator[bytes]:
     """A JSON list in pieces: thousands of rows are never all objects at once."""
     head = b"["
@@ -279,22 +247,6 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
             "aliases": list(found.aliases),
             "workflows": [_workflow(one) for one in found.workflows],
         }
-
-    @api.get("/changes", **answers(list[ChangeShape]))
-    def changes(
-        since: Annotated[datetime | None, Query(description="RFC 3339; 7 days ago without it.")] = None,
-        until: Annotated[datetime | None, Query(description="RFC 3339; now without it.")] = None,
-        about: Annotated[str, Query(max_length=600, description="One component, such as `topic:prod/orders`.")] = "",
-        kind: Annotated[
-            list[Kind], Query(description="Only of such; `source` has brokers, rights, client metrics.")
-        ] = [],  # noqa: B006
-        page: Annotated[int, Query(ge=0, le=10_000)] = 0,
-    ) -> list[ChangeShape]:
-        """What was set to another value, newest first, 100 a page: settings of topics, groups, brokers, rights."""
-        end = _aware(until) or views.now()
-        begin = _aware(since) or end - timedelta(days=7)
-        found = views.changes(begin, end, _components(about), kind, page * CHANGES, CHANGES)
-        return [_change(one) for one in found]
 
     @api.get("/collectors", **answers(CollectorsShape))
     def collectors() -> CollectorsShape:

@@ -18,7 +18,6 @@ from agent.web.blind import FEW, gaps, unjudged
 from agent.web.curves import finding_picture, seam_picture
 from agent.web.errors import shown
 from agent.web.frame import Frame
-from agent.web.members import card
 from agent.web.near import nearest
 from agent.web.overview import URGENT, FindingView, Overview, SeamView
 from agent.web.status import Status
@@ -26,7 +25,7 @@ from agent.web.thresholds import thresholds
 from agent.web.told import few
 from agent.web.verdicts import blindness, headline
 from agent.web.views import Views, proof, section
-from agent.web.witness import differ, drain, figures, seen, witnesses
+from agent.web.witness import differ, figures, seen, witnesses
 from agent.web.words import ago
 
 __all__ = ["RANGES", "finding_page", "headline", "router"]
@@ -212,9 +211,7 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
             proof=proof(found.exemplars),
             witnesses=witnesses(found, sums) if found.view.key.kind == "consumes" else (),
             differ=differ(sums),
-            drain=drain(sums),
             broker=bool(found.measures),
-            members=card(found.live, views.now()) if found.live else None,
             range=range,
             range_words=_RANGE_WORDS[range],
         )

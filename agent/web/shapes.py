@@ -146,17 +146,6 @@ class NowShape(TypedDict):
     findings: list[FindingShape]
 
 
-class ChangeShape(TypedDict):
-    """A setting that was set to another value; null where it was, or is, unset. Secrets are masked."""
-
-    at: str | None
-    about: str  #: kind and name of what it is a setting of
-    name: str
-    before: str | None
-    value: str | None
-    read_by: str
-
-
 class CauseShape(TypedDict):
     """Why a rule is blind, by what would cure it."""
 

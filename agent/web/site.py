@@ -19,7 +19,7 @@ from agent.store.store import Store
 from agent.web import api, changes, errors, guard, pages
 from agent.web.frame import Frame
 from agent.web.status import Status
-from agent.web.views import Groups, Views, nobody
+from agent.web.views import Views
 
 _PROBES = ["GET", "HEAD"]
 _PAGE_SECONDS = 6.0  #: that the store has for all that one request asks of it
@@ -35,12 +35,8 @@ def site(
     status: Callable[[], Status],
     metrics: Metrics | None = None,
     declared: Declarations = UNDECLARED,
-    groups: Groups = nobody,
 ) -> FastAPI:
-    """The ASGI application of port 8740; `state.refresh` reads the estate anew, ahead of the next look.
-
-    `groups` shows a group on a topic as its broker was seen last.
-    """
+    """The ASGI application of port 8740; `state.refresh` reads the estate anew, ahead of the next look."""
     app = FastAPI(
         title="Seamwatch",
         version=__version__,
@@ -48,7 +44,7 @@ def site(
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    views = Views(store, rules, clock, declared, groups)
+    views = Views(store, rules, clock, declared)
     app.state.refresh = views.refresh
     frame = Frame(views, status, clock, _silent(store))
     app.add_middleware(_InTime)

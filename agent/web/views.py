@@ -9,34 +9,22 @@ from agent.model.declared import UNDECLARED, Declarations, Workflow
 from agent.model.facts import Column, Exemplar, ExemplarKind, Window
 from agent.model.finding import SHOWN, Finding, Signal
 from agent.model.histogram import EMPTY, Histogram
-from agent.model.kafka.now import GroupNow
 from agent.model.rule import Rule
-from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
+from agent.model.seam import SubjectRef, group_on_topic
 from agent.model.series import Series
 from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
-from agent.store.settings import Changed
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
 from agent.web.duty import Duties
 from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView
-from agent.web.setup import Setup, setup
 from agent.web.words import slowness
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
 _MEASURES = ("lag", "age_seconds", "committed", "produced")
 _CURVE = timedelta(hours=3)
-_LATELY = timedelta(minutes=15)
 _OTHERS = [signal for signal in Signal if signal not in SHOWN]
-
-
-Groups = Callable[[str, str, str], GroupNow | None]  #: of a cluster, a group and a topic
-
-
-def nobody(*_: str) -> GroupNow | None:
-    """No broker is watched."""
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +40,6 @@ class SeamPage:
     measures: Mapping[str, Series] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     workflows: tuple[Workflow, ...] = ()  #: that it belongs to
-    setup: Setup = field(default_factory=Setup)
-    live: GroupNow | None = None  #: as its broker was seen last
-    retention_left: float | None = None  #: s, until the first unread record is deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +83,7 @@ class Views:
         rules: Sequence[Rule],
         clock: Callable[[], datetime],
         declared: Declarations = UNDECLARED,
-        groups: Groups = nobody,
     ) -> None:
-        self._groups = groups
         self._store, self._clock, self._duties = store, clock, Duties(declared)
         self.rules = {rule.id: rule for rule in rules}
         self._overviews = Overviews(store, self.rules, clock, self._duties)
@@ -196,27 +179,7 @@ class Views:
             measures,
             tuple(joined),
             self._duties.of(view.key.subject),
-            setup(self._store, view.key, now),
-            self._live(view.key),
-            self._retention_left(view.key, now),
         )
-
-    def _retention_left(self, key: SeamKey, now: datetime) -> float | None:
-        if key.kind != "consumes":
-            return None
-        subject = group_on_topic(key.source, key.target)
-        return self._store.series(subject, "retention_left_seconds", now - _LATELY, now).last
-
-    def _live(self, key: SeamKey) -> GroupNow | None:
-        cluster, _, group = key.target.name.partition("/")
-        reads = key.kind == "consumes" and key.source.name.startswith(f"{cluster}/")
-        return self._groups(cluster, group, key.source.name.partition("/")[2]) if reads else None
-
-    def changes(
-        self, since: datetime, until: datetime, of: Sequence[Component], kinds: Sequence[str], skip: int, most: int
-    ) -> list[Changed]:
-        """What was set to another value, newest first."""
-        return self._store.changes(since, until, of=of, kinds=kinds, skip=skip, most=most)
 
     def rule(self, rule_id: str) -> RulePage | None:
         """One rule by its ID."""

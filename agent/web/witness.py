@@ -138,18 +138,6 @@ def witnesses(page: SeamPage, all_of: Seen) -> Sequence[Said]:
     )
 
 
-def drain(all_of: Seen) -> tuple[str, bool]:
-    """How long until nothing waits, at the range's rates, and whether that is bad news; empty where it is unknown."""
-    if all_of.lag is None or all_of.written is None or all_of.read is None or not all_of.known:
-        return "", False
-    if not all_of.lag:
-        return "nothing waits", False
-    if not _behind(all_of):
-        return "keeps up", False
-    gain = (all_of.read - all_of.written) / all_of.known
-    return (span(max(1.0, all_of.lag / gain)), False) if gain > 0 else ("never at this rate", True)
-
-
 def differ(all_of: Seen) -> str:
     """How far the two are apart on what was read; empty where only one of them saw it."""
     if not all_of.read or not all_of.crossed:

@@ -7,7 +7,7 @@ from agent.model import seam
 from agent.model.facts import Fact, Sample, Setting, Sighting
 from agent.model.kafka import samples
 from agent.model.kafka.groups import NAME, GroupFacts, assigned, attributes, clients
-from agent.model.kafka.look import Committed, Group, Look, Real, Transaction
+from agent.model.kafka.look import Committed, Group, Look, Transaction
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
 from agent.model.kafka.pairs import Pair, PairFacts, Summed, orphaned
@@ -70,11 +70,6 @@ class Fold:
             yield from self._news.tell_trouble(subject_of(where), "transaction_seconds", look.at, round(max(0.0, age)))
             yield Setting(where, "transaction", None if found is None else _whose(found), look.at, NAME)
         self._open = set(oldest)
-
-    def moved(self, cluster: str) -> Real | None:
-        """When each committed offset of the last look was seen to go on last, Unix seconds; None before the first."""
-        standing = self._standing.get(cluster)
-        return None if standing is None else standing.moved
 
     def retell(self) -> None:
         """What was told last did not arrive: all is news again."""

@@ -36,11 +36,6 @@ class Standing:
         self._moving: list[int] = []
         self._told: set[tuple[str, str]] = set()
 
-    @property
-    def moved(self) -> Real | None:
-        """When each row of the last look went on last, Unix seconds; -inf for never."""
-        return None if self._last is None else self._last.moved
-
     def take(self, at: float, committed: Committed, seen: Progress) -> None:
         """Compare with the look before."""
         last = self._carried(committed)
