@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, or_, select
 
 from agent.model.facts import LATEST
 from agent.model.seam import Component, source
@@ -54,13 +55,13 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which changes: between two instants, of one kind, one cluster, one component; those before a cursor."""
+    """Which changes: between two instants, of some kinds, one cluster, some components; those before a cursor."""
 
     since: datetime
     until: datetime
-    kind: str = ""
+    kinds: tuple[str, ...] = KINDS
     cluster: str = ""
-    component: Component | None = None
+    components: tuple[Component, ...] = ()  #: all where none is named
     before: str = ""
 
 
@@ -76,25 +77,24 @@ class History:
         with self.database.read() as connection:
             listed: dict[Component, datetime | None] = {}
             at = _cursor(asked.before)
+            size = most if asked.components else _ROWS
             while len(found) < most:
-                rows = connection.execute(_query(asked, at).limit(_ROWS)).all()
+                query = _query(asked.kinds, bool(asked.components), bool(asked.cluster), at is not None)
+                rows = connection.execute(query, _given(asked, at, size)).all()
                 for row in rows:
                     if not row.had and row.name == "id" and not _new(connection, row, listed):
                         continue
                     found.append(_change(row))
-                if len(rows) < _ROWS:
+                if len(rows) < size:
                     break
                 at = (micros(rows[-1].since), rows[-1].place, rows[-1].name)
         return found[:most]
 
     def in_force(self, component: Component) -> Mapping[str, InForce]:
         """The settings of a component as they are now, each with where it comes from; none that is unset."""
-        row, newer = schema.settings.alias("s"), schema.settings.alias("o")
-        later = and_(newer.c.place == row.c.place, newer.c.name == row.c.name, newer.c.since > row.c.since)
-        where = (row.c.place == digest(str(component)), row.c.value.is_not(None), ~exists().where(later))
-        query = select(row.c.name, row.c.value, row.c.since, row.c.source).where(*where, ~_starts(row.c.name, LATEST))
         with self.database.read() as connection:
-            return {one.name: InForce(one.value, one.since, one.source) for one in connection.execute(query)}
+            rows = connection.execute(_in_force(), {"place": digest(str(component))})
+            return {one.name: InForce(one.value, one.since, one.source) for one in rows}
 
     def latest(self, component: Component, name: str) -> tuple[str, datetime] | None:
         """A setting of which no history is kept, and when it was seen so; None where it never was."""
@@ -112,45 +112,54 @@ def _cursor(text: str) -> tuple[int, str, str] | None:
     return int(found[1]), found[2], found[3]
 
 
-def _query(asked: Asked, at: tuple[int, str, str] | None) -> Any:
+@lru_cache(maxsize=1)
+def _in_force() -> Any:
+    row, newer = schema.settings.alias("s"), schema.settings.alias("o")
+    later = and_(newer.c.place == row.c.place, newer.c.name == row.c.name, newer.c.since > row.c.since)
+    where = (row.c.place == bindparam("place"), row.c.value.is_not(None), ~exists().where(later))
+    return select(row.c.name, row.c.value, row.c.since, row.c.source).where(*where, ~_starts(row.c.name, LATEST))
+
+
+@lru_cache(maxsize=64)
+def _query(kinds: tuple[str, ...], placed: bool, clustered: bool, paged: bool) -> Any:
+    """The question in SQL, made once for each of its shapes: to make it takes longer than to answer it."""
     row, old = schema.settings.alias("s"), schema.settings.alias("o")
     before = and_(old.c.place == row.c.place, old.c.name == row.c.name, old.c.since < row.c.since)
     last = select(old.c.value).where(before).order_by(old.c.since.desc()).limit(1).scalar_subquery()
     given = and_(before, old.c.value.is_not(None))
     earlier = select(old.c.value).where(given).order_by(old.c.since.desc()).limit(1).scalar_subquery()
-    had = exists().where(before)
-    kind = case(*((condition, name) for name, condition in _kinds(row).items()))
-    anchor = case(*((kind == name, value) for name, value in _ANCHORS.items()))
+    had, every = exists().where(before), _kinds(row)
+    kind = case(*((condition, name) for name, condition in every.items()))
+    anchor = case(*((every[name], value) for name, value in _ANCHORS.items()))
     read = exists().where(and_(old.c.place == row.c.place, old.c.name == anchor, old.c.since < row.c.since))
     columns = (row.c.place, row.c.component, row.c.name, row.c.since, row.c.value, row.c.source)
-    where = [
-        row.c.since >= asked.since,
-        row.c.since < asked.until,
-        _kind(asked, row),
-        or_(had, read, row.c.name == "id"),
-    ]
-    if asked.component is not None:
-        where.append(row.c.place == digest(str(asked.component)))
-    if asked.cluster:
-        where.append(or_(*(_starts(row.c.component, start) for start in _of_cluster(asked.cluster)), _is(row, asked)))
-    if at is not None:
-        where.append(_before(row, *at))
+    when = and_(row.c.since >= bindparam("since"), row.c.since < bindparam("until"))
+    where = [when, or_(*(every[name] for name in kinds)), or_(had, read, row.c.name == "id")]
+    if placed:
+        where.append(row.c.place.in_(bindparam("places", expanding=True)))
+    if clustered:
+        mine = (func.substr(row.c.component, 1, bindparam("long")) == bindparam(name) for name in ("topics", "groups"))
+        where.append(or_(*mine, row.c.place == bindparam("cluster")))
+    if paged:
+        named = and_(row.c.place == bindparam("place"), row.c.name < bindparam("name"))
+        same = and_(row.c.since == bindparam("at"), or_(row.c.place < bindparam("place"), named))
+        where.append(or_(row.c.since < bindparam("at"), same))
     order = (row.c.since.desc(), row.c.place.desc(), row.c.name.desc())
     found = select(*columns, kind.label("kind"), last.label("before"), earlier.label("earlier"), had.label("had"))
-    return found.where(*where).order_by(*order)
+    return found.where(*where).order_by(*order).limit(bindparam("most"))
 
 
-def _before(row: Any, since: int, place: str, name: str) -> ColumnElement[bool]:
-    named = and_(row.c.place == place, row.c.name < name)
-    return or_(row.c.since < moment(since), and_(row.c.since == moment(since), or_(row.c.place < place, named)))
-
-
-def _of_cluster(cluster: str) -> tuple[str, ...]:
-    return (f"topic:{cluster}/", f"group:{cluster}/")
-
-
-def _is(row: Any, asked: Asked) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = row.c.place == digest(str(source("kafka", asked.cluster)))
+def _given(asked: Asked, at: tuple[int, str, str] | None, most: int) -> dict[str, Any]:
+    """What is put into the question."""
+    found: dict[str, Any] = {"since": asked.since, "until": asked.until, "most": most}
+    if asked.components:
+        found["places"] = [digest(str(component)) for component in asked.components]
+    if asked.cluster:
+        topics = f"topic:{asked.cluster}/"
+        found |= {"long": len(topics), "topics": topics, "groups": f"group:{asked.cluster}/"}
+        found["cluster"] = digest(str(source("kafka", asked.cluster)))
+    if at is not None:
+        found |= {"at": moment(at[0]), "place": at[1], "name": at[2]}
     return found
 
 
@@ -169,11 +178,6 @@ def _kinds(row: Any) -> dict[str, ColumnElement[bool]]:
         "client metrics": and_(of_source, _starts(name, "client_metrics.")),
         "rights": and_(of_source, name == "acls"),
     }
-
-
-def _kind(asked: Asked, row: Any) -> ColumnElement[bool]:
-    kinds = _kinds(row)
-    return kinds[asked.kind] if asked.kind else or_(*kinds.values())
 
 
 def _new(connection: Connection, row: Any, listed: dict[Component, datetime | None]) -> bool:

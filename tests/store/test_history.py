@@ -140,10 +140,10 @@ def test_changes_are_asked_for_by_kind_cluster_component_and_time(store: Store) 
     keep(store, other, look(0, "test", orders=topic()), look(10, "test", orders=topic(retention=DAY)))
     keep(store, other, replace(look(20, "test", orders=topic(retention=DAY)), brokers=4))
     assert len(asked(store)) == 4
-    assert told(asked(store, kind="broker")) == [("broker", "brokers", "3", "4")]
+    assert told(asked(store, kinds=("broker",))) == [("broker", "brokers", "3", "4")]
     assert {one.component.name for one in asked(store, cluster="test")} == {"test/orders", "kafka/test"}
     assert asked(store, cluster="tes") == []
-    assert [one.component.name for one in asked(store, component=seam.topic("o", "prod"))] == ["prod/o"]
+    assert [one.component.name for one in asked(store, components=(seam.topic("o", "prod"),))] == ["prod/o"]
     late = store.changes(Asked(START + timedelta(minutes=15), START + timedelta(days=1)))
     assert told(late) == [("broker", "brokers", "3", "4")]
     assert store.changes(Asked(START, START + timedelta(minutes=10))) == [], "until is not within"
@@ -181,7 +181,7 @@ def test_what_is_shown_as_it_was_last_grows_nothing(store: Store) -> None:
     assert rows == 1
     assert "now.members" not in store.settings_as_of(START + timedelta(days=1))[group]
     assert [one for one in store.setting_history(group, START) if one.name.startswith("now.")] == []
-    assert asked(store, kind="group") == []
+    assert asked(store, kinds=("group",)) == []
 
 
 def test_settings_in_force_have_their_source_and_those_that_are_unset_are_left_out(store: Store) -> None:
