@@ -110,15 +110,18 @@ class Sample:
     merge: Merge = Merge.LAST
 
 
+LATEST = "now."  #: how a setting's name begins of which only the last value is kept, and no history
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of one component as a source read it; kept as a change row."""
+    """One setting of one component as a source read it; kept as a change row, unless its name begins with `LATEST`."""
 
     component: Component
     name: str
     value: str | None  #: None: seen to be unset
     at: datetime
-    source: str  #: the collector that read it
+    source: str  #: the collector that read it, and where the value comes from: `kafka, set on the topic`
 
 
 class RunState(StrEnum):

@@ -11,11 +11,12 @@ from agent.model.verdict import Outcome, Verdict
 from agent.store import findings, names, verdicts
 from agent.store.engine import Database
 from agent.store.findings import Event, VerdictRow
+from agent.store.history import History
 from agent.store.notes import Notes
 from agent.store.verdicts import BlindCause
 
 
-class Judgements(Notes):
+class Judgements(History, Notes):
     """Findings are written by compare-and-set, verdicts round by round, aliases can be undone."""
 
     def __init__(self, database: Database) -> None:

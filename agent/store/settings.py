@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
-from agent.model.facts import Run, RunState, Setting
+from agent.model.facts import LATEST, Run, RunState, Setting
 from agent.model.seam import Component
 from agent.store import schema
 from agent.store.codec import digest, plain
@@ -56,11 +56,13 @@ def add_settings(database: Database, connection: Connection, settings: Sequence[
         before = last.get((place, name))
         since = at
         if before is not None:
-            if at < before["since"]:
+            if at < before["seen" if name.startswith(LATEST) else "since"]:
                 continue
             if before["value"] == value:
                 if at - before["seen"] < _SEEN_AGAIN / timedelta(microseconds=1):
                     continue
+                since = before["since"]
+            elif name.startswith(LATEST):
                 since = before["since"]
         changed += since == at
         last[place, name] = {"since": since, "seen": at, "value": value}
@@ -97,6 +99,21 @@ def setting(connection: Connection, component: Component, name: str, as_of: date
     return found
 
 
+def _latest() -> ColumnElement[bool]:
+    """Those of which no history is kept: nobody can say what they were at an instant."""
+    return schema.settings.c.name.startswith(LATEST, autoescape=True)
+
+
+def latest(connection: Connection, component: Component, name: str) -> tuple[str, datetime] | None:
+    """The last value of a setting and when it was seen so; None where it never was."""
+    table = schema.settings
+    where = (table.c.place == digest(str(component)), table.c.name == plain(name)[:_NAME])
+    row = connection.execute(
+        select(table.c.value, table.c.seen).where(*where).order_by(table.c.since.desc()).limit(1)
+    ).first()
+    return None if row is None or row.value is None else (row.value, row.seen)
+
+
 def settings_as_of(
     connection: Connection, as_of: datetime, names: Sequence[str] | None = None
 ) -> dict[Component, dict[str, str]]:
@@ -104,7 +121,7 @@ def settings_as_of(
     table = schema.settings
     found: dict[Component, dict[str, str]] = defaultdict(dict)
     columns = (table.c.component, table.c.name, table.c.value)
-    query = select(*columns).where(table.c.since <= as_of).order_by(table.c.since)
+    query = select(*columns).where(table.c.since <= as_of, ~_latest()).order_by(table.c.since)
     if names is not None:
         query = query.where(table.c.name.in_([name[:_NAME] for name in names]))
     known: dict[str, Component] = {}
@@ -129,7 +146,7 @@ def settings_since(connection: Connection, name: str, as_of: datetime) -> dict[C
 def setting_history(connection: Connection, component: Component, since: datetime) -> list[Setting]:
     """What changed on a component since an instant, oldest first."""
     table = schema.settings
-    where = (table.c.place == digest(str(component)), table.c.since >= since)
+    where = (table.c.place == digest(str(component)), table.c.since >= since, ~_latest())
     rows = connection.execute(select(table).where(*where).order_by(table.c.since, table.c.name))
     return [Setting(component, row.name, row.value, row.since, row.source) for row in rows]
 

@@ -3,24 +3,31 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import StreamingResponse
 
 from agent.model.declared import Workflow
 from agent.model.facts import Column
 from agent.model.finding import UNSAID, Signal
+from agent.model.kafka.snapshots import Cell
 from agent.model.rule import Rule
 from agent.model.verdict import Claim, Verdict
+from agent.store.history import Change
 from agent.store.names import parts
 from agent.store.verdicts import BlindCause
+from agent.web.brokers import Brokers
+from agent.web.changed import Changed
 from agent.web.errors import shown
 from agent.web.overview import FindingView, Overview, SeamView
 from agent.web.pages import RANGES, Range, headline
 from agent.web.shapes import (
+    BrokerShape,
     CauseShape,
+    ChangeShape,
+    ChangesShape,
     ClaimShape,
     CollectorsShape,
     FindingPageShape,
@@ -136,6 +143,38 @@ def _seam(view: SeamView) -> SeamShape:
     }
 
 
+def _broker(told: Brokers) -> BrokerShape:
+    group, heat = told.group, told.heat
+    return {
+        "cluster": told.cluster,
+        "members": [dataclasses.asdict(row) for row in group.rows] if group else None,
+        "members_in_all": group.number if group else None,
+        "members_at": _time(group.at) if group else None,
+        "partitions": [_cell(cell) for cell in heat.cells] if heat else None,
+        "partitions_in_all": heat.number if heat else None,
+        "partitions_at": _time(heat.at) if heat else None,
+        "settings": [dataclasses.asdict(one) for one in told.settings],
+        "changes": [change(one) for one in told.changed],
+    }
+
+
+def _cell(one: Cell) -> dict[str, int | float | None]:
+    return {"partition": one.number, "lag": one.lag, "age_seconds": one.age, "share_of_writes": one.share}
+
+
+def change(one: Change) -> ChangeShape:
+    """One change of a setting."""
+    return {
+        "kind": one.kind,
+        "component": str(one.component),
+        "name": one.name,
+        "at": _time(one.at),
+        "before": one.before,
+        "after": one.after,
+        "source": one.source,
+    }
+
+
 def rule(found: Rule) -> RuleShape:
     """A rule with its thresholds."""
     thresholds = {
@@ -175,6 +214,7 @@ def router(views: Views, status: Callable[[], Status]) -> APIRouter:
     _estate(api, views)
     _seams(api, views, status)
     _rules(api, views)
+    _changes(api, views)
     return api
 
 
@@ -246,6 +286,7 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
             "measures": {name: [list(series.times), list(series.values)] for name, series in found.measures.items()},
             "aliases": list(found.aliases),
             "workflows": [_workflow(one) for one in found.workflows],
+            "broker": _broker(found.brokers) if found.brokers else None,
         }
 
     @api.get("/collectors", **answers(CollectorsShape))
@@ -277,3 +318,12 @@ def _rules(api: APIRouter, views: Views) -> None:
             {"subject": row.subject.as_dict(), **_verdict(row.verdict)} for row in found.rows
         ]
         return {**rule(found.rule), "text": found.text, "asked": found.asked, "subjects": subjects}
+
+
+def _changes(api: APIRouter, views: Views) -> None:
+    @api.get("/changes", **answers(ChangesShape))
+    def changes(asked: Annotated[Changed, Query()]) -> ChangesShape:
+        """What changed when: settings of topics, groups, brokers and client metrics, and rights, newest first."""
+        found = views.changes(asked.question(views.now()), asked.most + 1)
+        rows = found[: asked.most]
+        return {"changes": [change(one) for one in rows], "next": rows[-1].cursor if len(found) > len(rows) else None}

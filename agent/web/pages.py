@@ -12,10 +12,12 @@ from markupsafe import Markup
 
 from agent.model.finding import Signal
 from agent.model.verdict import Outcome
-from agent.web import now, verdicts
+from agent.web import changed, now, verdicts
 from agent.web.atlas import estate_map
 from agent.web.blind import FEW, gaps, unjudged
+from agent.web.brokers import lacks_of
 from agent.web.curves import finding_picture, seam_picture
+from agent.web.draw.heat import shades
 from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.near import nearest
@@ -72,7 +74,8 @@ def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRoute
     pages.include_router(now.router(views, frame, status))
     views.ahead += [lambda _: frame.load(), partial(now.ahead, views), partial(_ahead, views)]
     _findings(pages, views, frame)
-    _seams(pages, views, frame)
+    _seams(pages, views, frame, status)
+    pages.include_router(changed.router(views, frame))
     _rules(pages, views, frame)
     _collectors(pages, views, frame, status)
     return pages
@@ -159,7 +162,7 @@ def _in(view: FindingView, state: str) -> bool:
     return state == "all"
 
 
-def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
+def _seams(pages: APIRouter, views: Views, frame: Frame, status: Callable[[], Status]) -> None:
     @pages.get("/seams")
     def seams(
         request: Request,
@@ -212,6 +215,9 @@ def _seams(pages: APIRouter, views: Views, frame: Frame) -> None:
             witnesses=witnesses(found, sums) if found.view.key.kind == "consumes" else (),
             differ=differ(sums),
             broker=bool(found.measures),
+            b=found.brokers,
+            lacks=lacks_of(status(), found.brokers.cluster) if found.brokers else (),
+            shades=shades(),
             range=range,
             range_words=_RANGE_WORDS[range],
         )

@@ -125,6 +125,39 @@ class WindowShape(TypedDict):
     values: list[int]
 
 
+class ChangeShape(TypedDict):
+    """One setting that got another value; null: unset, or not there. `source` tells where the new value comes from."""
+
+    kind: str
+    component: str
+    name: str
+    at: str | None
+    before: str | None
+    after: str | None
+    source: str
+
+
+class ChangesShape(TypedDict):
+    """What changed, newest first; `next` is the `before` of the page that follows, null on the last."""
+
+    changes: list[ChangeShape]
+    next: str | None
+
+
+class BrokerShape(TypedDict):
+    """What a broker told of a seam, as it was seen last; null: not seen. At most 50 members and 1,000 partitions."""
+
+    cluster: str
+    members: list[dict[str, Any]] | None
+    members_in_all: int | None
+    members_at: str | None
+    partitions: list[dict[str, int | float | None]] | None
+    partitions_in_all: int | None
+    partitions_at: str | None
+    settings: list[dict[str, Any]]
+    changes: list[ChangeShape]
+
+
 class SeamPageShape(SeamShape):
     """A seam with its windows, verdicts and measures."""
 
@@ -134,6 +167,7 @@ class SeamPageShape(SeamShape):
     measures: dict[str, list[list[float]]]
     aliases: list[str]
     workflows: list[WorkflowShape]
+    broker: BrokerShape | None
 
 
 class NowShape(TypedDict):

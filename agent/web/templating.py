@@ -11,6 +11,7 @@ from markupsafe import Markup
 from agent.model.counting import noun
 from agent.model.steps import bare, rate
 from agent.web import prose, words
+from agent.web.draw.heat import old
 from agent.web.draw.icons import ICONS
 from agent.web.duty import web_address
 from agent.web.overview import SeamView
@@ -42,6 +43,8 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "counted": lambda number, *nouns: f"{words.count(number)} {noun(number, *nouns)}",
         "noun": noun,
         "ms": words.milliseconds,
+        "old": old,
+        "breakable": lambda name: Markup(".<wbr>").join(name.split(".")),
         "column": words.column,
         "web_address": web_address,
         "subject": words.subject_name,

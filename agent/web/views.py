@@ -14,8 +14,10 @@ from agent.model.seam import SubjectRef, group_on_topic
 from agent.model.series import Series
 from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
+from agent.store.history import Asked, Change
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
+from agent.web.brokers import Brokers, brokers_of
 from agent.web.duty import Duties
 from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView
 from agent.web.words import slowness
@@ -23,6 +25,7 @@ from agent.web.words import slowness
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
 _MEASURES = ("lag", "age_seconds", "committed", "produced")
+_OF_SEAM = (*_MEASURES, "retention_left_seconds", "lost")
 _CURVE = timedelta(hours=3)
 _OTHERS = [signal for signal in Signal if signal not in SHOWN]
 
@@ -40,6 +43,7 @@ class SeamPage:
     measures: Mapping[str, Series] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     workflows: tuple[Workflow, ...] = ()  #: that it belongs to
+    brokers: Brokers | None = None  #: what a broker told of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,8 @@ class Views:
         ]
         measures: Mapping[str, Series] = {}
         if view.key.kind == "consumes":
-            measures = self._measures(group_on_topic(view.key.source, view.key.target), now, span)
+            measures = self._measures(group_on_topic(view.key.source, view.key.target), now, span, _OF_SEAM)
+        late = any(one.rule is not None and one.rule.pitfall == "backlog" and not one.quiet for one in view.findings)
         return SeamPage(
             view,
             tuple(self._store.windows(view.key, start, until)),
@@ -179,7 +184,17 @@ class Views:
             measures,
             tuple(joined),
             self._duties.of(view.key.subject),
+            brokers_of(self._store, view.key, measures, now, wrong=late),
         )
+
+    def changes(self, asked: Asked, most: int) -> list[Change]:
+        """What changed when, newest first; raise ValueError for a cursor that is none."""
+        return self._store.changes(asked, most)
+
+    def clusters(self) -> list[str]:
+        """The Kafka clusters that somebody asks, or that a recording was replayed of."""
+        found = self._store.settings_as_of(self._clock(), ["topics_listed", "brokers"])
+        return sorted(one.name.removeprefix("kafka/") for one in found if str(one).startswith("source:kafka/"))
 
     def rule(self, rule_id: str) -> RulePage | None:
         """One rule by its ID."""

@@ -35,6 +35,7 @@ class Fresh:
 
     topics: Mapping[str, Told] | None = None
     own: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    origins: dict[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)  #: by errand, as `Found` has them
     producers: Mapping[str, Mapping[int, tuple[Producer, ...]]] | None = None
     first: Whole | None = None  #: ms, stamp of the first record of each row; -1 for none
     broker: Told | None = None
@@ -89,8 +90,8 @@ class Errands:
 
     def _topics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         found = self._settings.topics(layout.brokers[0], layout.rows.names)
-        fresh.topics, fresh.own = found.value, found.own
-        return found.troubles
+        fresh.own = found.own
+        return _kept(fresh, "topics", found)
 
     def _brokers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         return _kept(fresh, "broker", self._settings.brokers(layout.brokers))
@@ -122,4 +123,5 @@ class Errands:
 
 def _kept(fresh: Fresh, name: str, found: Found) -> Troubles:
     setattr(fresh, name, found.value)
+    fresh.origins[name] = found.origins
     return found.troubles

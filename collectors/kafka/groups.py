@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -101,11 +101,17 @@ class Groups:
 
     def _classic(self, known: Group, told: Any) -> Group:
         members = tuple(
-            Member(one.member_id, one.client_id, one.group_instance_id or None, self._assigned(one.member_assignment))
+            Member(
+                one.member_id,
+                one.client_id,
+                one.group_instance_id or None,
+                self._assigned(one.member_assignment),
+                host=one.client_host or None,
+            )
             for one in told.members
         )
         settled = (told.group_state or known.state or "") in ("Stable", "Empty")
-        shown = members if settled else tuple(Member(m.name, m.client, m.instance) for m in members)
+        shown = members if settled else tuple(replace(m, assigned=None) for m in members)
         return _with(known, told.group_state, None, told.protocol_data or None, shown)
 
     def _assigned(self, raw: bytes) -> frozenset[tuple[str, int]] | None:
@@ -249,6 +255,7 @@ def _member(one: Any, sources: Mapping[str, tuple[str, ...]]) -> Member:
         instance=getattr(one, "instance_id", None) or None,
         assigned=_places(one.assignment, sources),
         target=None if target is None else _places(target, sources),
+        host=one.client_host or None,
     )
 
 

@@ -25,6 +25,15 @@ TOPIC, BROKER, CLIENT_METRICS, GROUP = 2, 4, 16, 32  #: kinds of resources that 
 _OF = {TOPIC: "topics", BROKER: "brokers", CLIENT_METRICS: "client metrics", GROUP: "groups"}
 _DEFAULT = 5  #: where a setting comes from: Kafka's own default
 _TOPIC_OWN = 1
+#: Where a setting comes from, as Kafka numbers it (ConfigSource).
+ORIGINS = {
+    1: "set on the topic",
+    2: "dynamic, set on a broker",
+    3: "dynamic, set on all brokers",
+    4: "static, in a broker's file",
+    5: "default",
+    8: "set on the group",
+}
 MOST_TOPICS = 2_000  #: in one request
 MOST_ACLS = 5_000
 NO_AUTHORIZER = 54  #: error of a cluster in which everything is allowed
@@ -80,6 +89,7 @@ class Found:
 
     value: Any = None
     own: dict[str, frozenset[str]] = field(default_factory=dict)
+    origins: dict[str, dict[str, str]] = field(default_factory=dict)  #: by topic or group; of brokers under no name
     troubles: Troubles = field(default_factory=Troubles)
 
 
@@ -106,6 +116,7 @@ class Settings:
             for name, configs in self._configs(node, TOPIC, wanted[at : at + MOST_TOPICS], found):
                 told[name] = {c.name: c.value for c in configs if c.name in TOPIC_KEYS or c.config_source == _TOPIC_OWN}
                 found.own[name] = frozenset(c.name for c in configs if c.config_source == _TOPIC_OWN)
+                found.origins[name] = _origins(configs)
         found.value = told or None
         return found
 
@@ -114,6 +125,7 @@ class Settings:
         found, values = Found(), defaultdict[str, list[str | None]](list)
         for node in nodes:
             for _, configs in self._configs(node, BROKER, [str(node)], found):
+                found.origins.setdefault("", {}).update(_origins(configs))
                 for config in configs:
                     if config.name in BROKER_KEYS or config.config_source != _DEFAULT:
                         values[config.name].append(None if config.is_sensitive else config.value)
@@ -126,6 +138,7 @@ class Settings:
         for node, names in by_broker.items():
             for name, configs in self._configs(node, GROUP, list(names), found):
                 told[name] = {config.name: config.value for config in configs}
+                found.origins[name] = _origins(configs)
         found.value = told
         return found
 
@@ -226,6 +239,10 @@ def _refused(code: int, what: str, found: Found, operation: str = "Describe") ->
     if code:
         found.troubles.add(trouble(code, what, operation))
     return bool(code)
+
+
+def _origins(configs: Iterable[Any]) -> dict[str, str]:
+    return {c.name: ORIGINS[c.config_source] for c in configs if c.config_source in ORIGINS}
 
 
 def _joined(values: list[str | None]) -> str | None:

@@ -112,6 +112,7 @@ class Watch:
             groups=groups if found.answered and (groups or not unseen.get("groups")) else None,
             committed=committed if found.answered and (groups or not unseen.get("groups")) else None,
             broker=fresh.broker,
+            origins=fresh.origins.get("broker", {}).get("", {}),
             brokers=len(seen.brokers),
             transactions=fresh.transactions,
             acls=fresh.acls,
@@ -281,12 +282,14 @@ def _about(name: str, about: TopicAbout, fresh: Fresh) -> TopicAbout:
     producers = None if fresh.producers is None else fresh.producers.get(name)
     if settings is None and producers is None:
         return about
-    return replace(about, settings=settings, own=fresh.own.get(name, frozenset()), producers=producers)
+    own, origins = fresh.own.get(name, frozenset()), fresh.origins.get("topics", {}).get(name, {})
+    return replace(about, settings=settings, own=own, origins=origins, producers=producers)
 
 
 def _settled(name: str, group: Group, fresh: Fresh) -> Group:
     settings = fresh.groups.get(name)
-    return group if settings is None else replace(group, settings=settings)
+    origins = fresh.origins.get("groups", {}).get(name, {})
+    return group if settings is None else replace(group, settings=settings, origins=origins)
 
 
 def _below(stable: Whole, end: Whole) -> Whole:

@@ -123,13 +123,14 @@ def _time(section: Section, key: str) -> datetime | None:
 
 def _group(section: Section) -> tuple[Group, dict[str, tuple[dict[int, int | None], dict[int, float | None]]]]:
     members, committed, ages = section.list_of("members"), section.section("committed"), section.sections("age_seconds")
-    told = {key: section.text(key) for key in ("protocol", "state", "assignor")}
     group = Group(
         epoch=section.whole("epoch"),
         coordinator=section.whole("coordinator"),
         members=None if members is None else tuple(_member(one) for one in members),
         settings=section.pairs("settings"),
-        **told,
+        protocol=section.text("protocol"),
+        state=section.text("state"),
+        assignor=section.text("assignor"),
     )
     section.close()
     offsets: dict[str, tuple[dict[int, int | None], dict[int, float | None]]] = {}

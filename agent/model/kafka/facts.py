@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from agent.model import seam
 from agent.model.facts import Fact, Sample, Setting, Sighting
 from agent.model.kafka import samples
+from agent.model.kafka.gone import Gone
 from agent.model.kafka.groups import NAME, GroupFacts, assigned, attributes, clients
 from agent.model.kafka.look import Committed, Group, Look, Transaction
 from agent.model.kafka.news import News
@@ -14,7 +15,7 @@ from agent.model.kafka.pairs import Pair, PairFacts, Summed, orphaned
 from agent.model.kafka.progress import Arrivals, Joined, Progress, joined, progress, unknown
 from agent.model.kafka.rates import Rates
 from agent.model.kafka.standing import Standing
-from agent.model.kafka.topics import TopicFacts
+from agent.model.kafka.topics import TopicFacts, origin
 from agent.model.masking import masked
 from agent.model.seam import SubjectRef, group_on_topic, subject_of
 
@@ -34,6 +35,7 @@ class Fold:
         self._pairs = PairFacts(self.offsets, self._news)
         self._standing: dict[str, Standing] = defaultdict(lambda: Standing(self._news))
         self._subjects: dict[tuple[str, str, str], SubjectRef] = {}
+        self._gone = Gone()
         self._open: set[str] = set()  #: topics with an open transaction
         self._joined: tuple[object, object, Joined] | None = None
 
@@ -41,6 +43,7 @@ class Fold:
         """Every fact of one look."""
         self._news.sweep(look.at)
         yield from _about_source(look)
+        yield from self._settings(look)
         if look.topics is not None or look.committed is not None:
             yield Sample(subject_of(seam.source(NAME, look.cluster)), "looks", look.at, 1.0)
         if look.topics is not None:
@@ -53,6 +56,19 @@ class Fold:
         for name, group in (look.groups or {}).items():
             yield from self._groups.facts(look, name, group)
         yield from self._reads(look)
+
+    def _settings(self, look: Look) -> Iterator[Fact]:
+        """Settings of brokers and subscriptions of client metrics; one that is no longer told is unset."""
+        source = seam.source(NAME, look.cluster)
+        told: dict[str, tuple[str | None, str]] = {}
+        if look.broker is not None:
+            told |= dict.fromkeys(self._gone.since((look.cluster, "broker"), look.broker), (None, NAME))
+            told |= {key: (value, origin(look.origins, key)) for key, value in masked(look.broker).items()}
+        for key, (value, whence) in told.items():
+            yield Setting(source, f"broker.{key}", value, look.at, whence)
+        if look.client_metrics is not None:
+            for name in self._gone.since((look.cluster, "client metrics"), look.client_metrics):
+                yield Setting(source, f"client_metrics.{name}", None, look.at, NAME)
 
     def _transactions(self, look: Look) -> Iterator[Fact]:
         """How long transactions are open on each topic, and whose the oldest is."""
@@ -147,8 +163,6 @@ def _about_source(look: Look) -> Iterator[Fact]:
     for name, value in told.items():
         if value is not None:
             yield Setting(source, name, value, look.at, NAME)
-    for name, value in masked(look.broker or {}).items():
-        yield Setting(source, f"broker.{name}", value, look.at, NAME)
     if look.acls is not None:
         yield Setting(source, "acls", "\n".join(look.acls), look.at, NAME)
     for name, about in (look.client_metrics or {}).items():

@@ -6,6 +6,8 @@ from agent.model import seam
 from agent.model.facts import Fact, Merge, Sample, Setting, Sighting
 from agent.model.kafka.look import Group, Look, Member
 from agent.model.kafka.news import News
+from agent.model.kafka.snapshots import MEMBERS, members_text
+from agent.model.kafka.topics import origin
 from agent.model.masking import masked
 from agent.model.seam import SubjectRef
 
@@ -36,7 +38,10 @@ class GroupFacts:
             if value is not None:
                 yield Setting(component, key, value, look.at, NAME)
         for key, value in masked(group.settings or {}).items():
-            yield Setting(component, f"config.{key}", value, look.at, NAME)
+            yield Setting(component, f"config.{key}", value, look.at, origin(group.origins, key))
+        told_members = members_text(group)
+        if told_members is not None:
+            yield Setting(component, MEMBERS, told_members, look.at, NAME)
         self._turn(look, name, group)
 
     def _turn(self, look: Look, name: str, group: Group) -> None:

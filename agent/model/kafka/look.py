@@ -71,6 +71,7 @@ class TopicAbout:
     offline: int | None = None  #: partitions without a leader
     settings: Mapping[str, str | None] | None = None
     own: frozenset[str] = frozenset()  #: settings that were set on the topic itself, and are no default
+    origins: Mapping[str, str] = field(default_factory=dict)  #: where a setting comes from, as far as it was told
     producers: Mapping[int, tuple[Producer, ...]] | None = None
 
 
@@ -95,6 +96,7 @@ class Member:
     instance: str | None = None  #: static membership
     assigned: frozenset[tuple[str, int]] | None = None
     target: frozenset[tuple[str, int]] | None = None
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Group:
     coordinator: int | None = None
     members: tuple[Member, ...] | None = None
     settings: Mapping[str, str | None] | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)  #: where a setting comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ class Look:
     groups: Mapping[str, Group] | None = None
     committed: Committed | None = None
     broker: Mapping[str, str | None] | None = None  #: settings
+    origins: Mapping[str, str] = field(default_factory=dict)  #: where a broker's setting comes from
     brokers: int | None = None
     transactions: tuple[Transaction, ...] | None = None
     acls: tuple[str, ...] | None = None  #: a line each, sorted

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agent.model.facts import Fact, Merge, Sample
+from agent.model.facts import Fact, Merge, Sample, Setting
 from agent.model.kafka.look import UNSEEN, Committed, Group, Look, Real, Topics, Whole
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
 from agent.model.kafka.progress import Progress
-from agent.model.seam import SubjectRef
+from agent.model.kafka.snapshots import ON, partitions_text
+from agent.model.seam import Component, SubjectRef
 
 MAX_BEHIND = 16  #: partitions of a group on a topic that are told one by one, those furthest behind
 SKEWED = 3  #: partitions of which some may be further behind than the others
 SKEW_SECONDS = 15 * 60.0  #: over which a partition's share of what is written is counted (RULES, LAG-05)
 SKEW_AGE = 60.0  #: s; younger than that, a partition is not worth comparing
+SHOWN_SECONDS = 60.0
 FOR_EVER = 3650 * 86_400.0  #: s
 GAP_AGAIN = 12 * 3600.0  #: s after which an ordinary gap between commits is told again
 
@@ -64,6 +66,7 @@ class PairFacts:
 
     def __init__(self, offsets: EndOffsets, news: News) -> None:
         self._offsets, self._news = offsets, news
+        self._shown: dict[SubjectRef, float] = {}  #: of what is behind, when its partitions were told
         self._behind: dict[SubjectRef, dict[int, int]] = {}
         self._moved: dict[SubjectRef, tuple[float, float]] = {}  #: when commits advanced last, and the sum then
         self._gap: dict[SubjectRef, tuple[float, float]] = {}  #: the longest gap told, and when
@@ -95,6 +98,7 @@ class PairFacts:
             yield from self._left(pair, seen, sums.lag[index])
         if sums.lag[index] or subject in self._behind:
             yield from self._one_by_one(pair, seen, numbers)
+        yield from self._each(pair, seen, sums.lag[index], numbers[pair.rows])
 
     def _moves(self, pair: Pair, committed: float) -> Iterator[Fact]:
         """How long commits stood still until they advanced: the longest is what is normal for this group."""
@@ -136,6 +140,18 @@ class PairFacts:
             left, used = float((effective - age).min()), float((age / np.maximum(effective, 1.0)).max())
         yield from self._news.tell(pair.subject, "retention_left_seconds", at, round(max(0.0, left), 0))
         yield from self._news.tell_trouble(pair.subject, "retention_used", at, round(used, 3))
+
+    def _each(self, pair: Pair, seen: Progress, lag: int, numbers: Whole) -> Iterator[Fact]:
+        """Where each partition stands, as it is shown: once a minute while something is unread, and once after it."""
+        now, last = pair.look.at.timestamp(), self._shown.get(pair.subject)
+        if (not lag and not last) or (last and lag and 0 <= now - last < SHOWN_SECONDS):
+            return
+        self._shown.pop(pair.subject, None)
+        if lag:
+            self._shown[pair.subject] = now
+        written = self._offsets.written((pair.look.cluster, pair.topic), now - SKEW_SECONDS)
+        text = partitions_text(numbers, seen.lag[pair.rows], seen.age[pair.rows], written)
+        yield Setting(Component("group", pair.subject.name), f"{ON}{pair.topic}", text, pair.look.at, "kafka")
 
     def _one_by_one(self, pair: Pair, seen: Progress, numbers: Whole) -> Iterator[Fact]:
         """The partitions furthest behind, and those that were told and no longer are."""

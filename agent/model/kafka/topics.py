@@ -1,11 +1,12 @@
 """What a look tells of topics: that they are there, what they are, what is written to them, what holds them up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from agent.model import seam
 from agent.model.facts import Fact, Setting, Sighting
+from agent.model.kafka.gone import Gone
 from agent.model.kafka.look import UNSEEN, Look, Real, TopicAbout, Topics, Whole
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
@@ -25,6 +26,7 @@ class TopicFacts:
         self._offsets, self._news, self._rates = offsets, news, rates
         self._writers = Writers()
         self._stable: dict[tuple[str, str], tuple[Whole, Real]] = {}
+        self._gone = Gone()
 
     def facts(self, look: Look, topics: Topics) -> Iterator[Fact]:
         """Every fact about topics."""
@@ -32,12 +34,15 @@ class TopicFacts:
         known = topics.end != UNSEEN
         whole = rows.total(known.astype(np.int64)) == rows.first[1:] - rows.first[:-1]
         sums = rows.total(np.where(known, topics.end, 0))
+        if not look.refused.get("topics"):
+            for name in self._gone.since(look.cluster, rows.names):
+                yield Setting(seam.topic(name, look.cluster), "id", None, look.at, NAME)
         for index, name in enumerate(rows.names):
             topic = seam.topic(name, look.cluster)
             if self._news.due(topic, look.at):
                 yield Sighting(topic, look.at)
             about = topics.about.get(name, TopicAbout())
-            yield from _about(look, topic, about)
+            yield from _about(look, topic, about, self._gone)
             mine = rows.rows(index)
             if mine.start == mine.stop:
                 continue
@@ -90,9 +95,17 @@ class TopicFacts:
 OWN_SOURCE = f"{NAME}, set on the topic"
 
 
-def _about(look: Look, topic: Component, about: TopicAbout) -> Iterator[Fact]:
-    for key, value in masked(about.settings or {}).items():
-        source = OWN_SOURCE if key in about.own else NAME
+def origin(origins: Mapping[str, str], key: str) -> str:
+    """Who told a setting, and where it comes from as far as that is known."""
+    return f"{NAME}, {origins[key]}" if key in origins else NAME
+
+
+def _about(look: Look, topic: Component, about: TopicAbout, gone: Gone) -> Iterator[Fact]:
+    settings = about.settings
+    if settings is not None:  # one that the brokers' defaults are not told of is told only while somebody has set it
+        settings = dict.fromkeys(gone.since(topic, settings)) | dict(settings)
+    for key, value in masked(settings or {}).items():
+        source = OWN_SOURCE if key in about.own else origin(about.origins, key)
         yield Setting(topic, f"config.{key}" if key in OWN else key, value, look.at, source)
     own = {"replication": about.replication, "in_sync": about.in_sync, "offline": about.offline, "id": about.identity}
     for key, told in own.items():

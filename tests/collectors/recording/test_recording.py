@@ -122,6 +122,11 @@ def test_kafka_tells_lag_age_progress_and_members() -> None:
         ("group:prod/billing", "protocol"): "classic",
         ("group:prod/billing", "state"): "Stable",
         ("group:prod/billing", "static_members"): "0",
+        (
+            "group:prod/billing",
+            "now.members",
+        ): '{"of":1,"idle":0,"members":[{"c":"billing-7c9f","h":"","a":{"orders":"0"}}]}',
+        ("group:prod/billing", "now.on:orders"): '{"of":1,"p":"0","lag":100,"age":12}',
     }
     assert seen(reading) == [
         "topic:prod/orders",

@@ -30,7 +30,9 @@ def _names(facts: tuple[Fact, ...]) -> set[tuple[str, str]]:
     for fact in facts:
         kind = type(fact).__name__.lower()
         name = re.sub(
-            r"^(broker|refused|config|client_metrics)\..+", r"\1.#", re.sub(r"\d+", "#", getattr(fact, "name", ""))
+            r"^(broker\.|refused\.|config\.|client_metrics\.|now\.on:).+",
+            r"\1#",
+            re.sub(r"\d+", "#", getattr(fact, "name", "")),
         )
         found.add((kind, name))
     return found
