@@ -49,8 +49,8 @@ GROUPS: dict[str, tuple[str, int | None]] = {
     "auditors": ("audit", None),
 }
 _AUDITED, _DELETED = 240, 180  #: messages of one partition, and how many of them are deleted
-_SILENT = 30.0  #: seconds without an answer after which a broker is gone
-_JOIN = 45.0  #: seconds for all groups to get their partitions
+_SILENT = 60.0  #: seconds without an answer after which a broker is gone
+_JOIN = 120.0  #: seconds for all groups to get their partitions
 _QUICK = {"bootstrap_timeout_ms": 5_000}
 
 

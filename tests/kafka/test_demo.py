@@ -38,7 +38,7 @@ def test_a_broker_that_is_given_has_troubles_beside_what_is_well_and_gets_back_w
     assert re.fullmatch(rf"{PREFIX}[0-9a-f]{{4}}\.", traffic.prefix)
     traffic.start()
     try:
-        assert traffic.ready.wait(60), said
+        assert traffic.ready.wait(300), said
         made = {traffic.prefix + name for name in (*TOPICS, *GROUPS)}
         assert set(left(estate, traffic.prefix)) == made
 
@@ -47,13 +47,15 @@ def test_a_broker_that_is_given_has_troubles_beside_what_is_well_and_gets_back_w
             told = estate.committed(traffic.prefix + group)
             return {partition: ends[partition] - offset for (_, partition), offset in told.items()}
 
-        eventually(lambda: min(lag("invoicing").values(), default=0) > 20, "invoicing falls behind on each partition")
+        eventually(
+            lambda: min(lag("invoicing").values(), default=0) > 20, "invoicing falls behind on each partition", 120
+        )
         hot, *others = sorted(lag("fraud").values(), reverse=True)
         assert hot > 20 > max(others) + 10, "fraud is behind on one partition"
-        assert max(lag("search").values()) < 60
+        eventually(lambda: max(lag("search").values()) < 60, "search keeps up")
         late = 510 * 5
         assert abs(lag("sessions")[0] - late) < 100, "as far behind as at the start"
-        assert lag("trends")[0] < 60
+        eventually(lambda: lag("trends")[0] < 60, "trends keeps up")
         [audit] = estate.starts(f"{traffic.prefix}audit").values()
         assert (audit, lag("auditors")) == (180, {0: 0})
         assert lag("archive")[0] > 240 - audit, "what it had not read was deleted"
@@ -132,7 +134,7 @@ def test_the_demo_has_a_broker_of_its_own_whose_troubles_are_found_and_lives_on_
 ) -> None:
     with demo(tmp_path) as running:
         running.until("A real broker stands at 127.0.0.1:", 300)
-        running.until("Ready after", 120)
+        running.until("Ready after", 600)
         harm = {("LAG-04", "live/demo.sessions"), ("LAG-07", "live/demo.archive")}
         exposures = {("DLQ-06", "live/demo.mail-retry"), ("DLQ-01", "live/demo.fraud")}
         eventually(lambda: running.findings("open") >= harm, "losses are found", 120)
@@ -155,7 +157,7 @@ def test_the_demo_uses_a_broker_that_is_given_and_leaves_nothing_on_it(
 ) -> None:
     mine = estate.topic()
     with demo(tmp_path, **{VARIABLE: broker}) as running:
-        said = running.until("Ready after", 180)
+        said = running.until("Ready after", 600)
         assert f"A real broker stands at {broker} (as {VARIABLE} says; topics {PREFIX}" in said
         eventually(lambda: any(rule == "LAG-07" for rule, _ in running.findings("open")), "found", 120)
         assert not (running.folder / "kafka").exists()
