@@ -34,9 +34,11 @@ def counted_setting(topic: Topic, name: str) -> int | None:
 
 
 def sample(topic: Topic) -> str:
-    """What has a topic's records looked at: the line of the configuration, or what stands in its way."""
-    refused = topic.refused.get("records")
-    if refused and topic.sampled is None:
-        return f"its records were not looked at: {refused}"
+    """What has a topic's records looked at: the line of the configuration, or what stands in its way; or to wait."""
     cluster, _, name = topic.topic.name.partition("/")
+    refused = topic.refused.get("records", "")
+    if refused.startswith(f"records of {name}: "):
+        return f"its records were not looked at: {refused}"
+    if topic.sampled is not None:
+        return "wait until more of its records were looked at"
     return f"let records be sampled (off by default), in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]"

@@ -97,7 +97,7 @@ class Cluster:
     timeout: Annotated[PositiveDuration, note("Longest wait for one answer.")] = timedelta(seconds=15)
     sample: Annotated[
         tuple[Text, ...],
-        note("Topics whose records are looked at, as names or patterns such as orders.*; contents are not stored."),
+        note("Topics whose records are looked at, as names, * for any characters; contents are not stored."),
     ] = ()
 
 

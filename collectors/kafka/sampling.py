@@ -25,6 +25,7 @@ EACH = 500  #: records of a topic that are looked at in one look
 FEW = 10  #: at least, of a partition
 BEHIND = 2_000  #: offsets of a partition: what is further behind is passed over, and the newest are looked at
 MOST_TOPICS = 50
+MOST_TOLD = 5  #: names that no topic has
 MOST_PARTITIONS = 64  #: of a topic in one look; the others have their turn in the next
 ANSWER, PART = 1 << 20, 128 << 10  #: bytes of one broker's answer, and of a partition's part of it
 _FIRST, _LAST_BY_NAME = 4, 12  #: versions of Fetch: with isolation; later ones name topics by their id
@@ -87,11 +88,15 @@ class Sampler:
         """The topics that are asked for; what matches none is said."""
         known = [name for name in seen.rows.names if not made_for_itself(name)]
         names: dict[str, None] = {}
+        unknown: list[str] = []
         for pattern in self._patterns:
             matched = [name for name in known if name == pattern or fnmatchcase(name, pattern)]
             names |= dict.fromkeys(matched)
-            if not matched:
-                troubles.add(TroubleError(Why.NO_TOPIC, f"sample: no topic is named {pattern!r}"))
+            unknown += [] if matched else [repr(pattern)]
+        if unknown:
+            more = f" and {len(unknown) - MOST_TOLD} more" if len(unknown) > MOST_TOLD else ""
+            says = f"sample: no topic is named {' or '.join(unknown[:MOST_TOLD])}{more} (`*` stands for any characters)"
+            troubles.add(TroubleError(Why.NO_TOPIC, says))
         if len(names) > MOST_TOPICS:
             says = f"sample: {len(names):,} topics are asked for, the first {MOST_TOPICS} are looked at"
             troubles.add(TroubleError(Why.LIMIT, says))

@@ -32,8 +32,8 @@ def reused_identity(topic: Topic, cfg: Config) -> Verdict:
             None if pairs is None else topic.identified,
             ">=",
             cfg.samples,
-            learn=sample(topic),
-            reason=Reason.NOT_SENT if pairs is None else Reason.LEARNING,
+            learn=_learn(topic, cfg),
+            reason=Reason.NOT_SENT if pairs is None or _unnamed(topic, cfg) else Reason.LEARNING,
         ),
         Claim("pairs of one identity and another content", pairs, ">=", cfg.pairs, learn=sample(topic)),
         Claim("identities that these are of", ids, ">=", cfg.ids, learn=sample(topic)),
@@ -49,6 +49,19 @@ def reused_identity(topic: Topic, cfg: Config) -> Verdict:
         },
         do=steps(topic),
     )
+
+
+def _unnamed(topic: Topic, cfg: Config) -> bool:
+    """Records enough were looked at, and headers name no event."""
+    return (topic.sampled or 0) >= cfg.samples and not topic.identified
+
+
+def _learn(topic: Topic, cfg: Config) -> str:
+    if _unnamed(topic, cfg):
+        return (
+            "give events an identity where it can be seen without their schema: CloudEvents, or a header `message-id`"
+        )
+    return sample(topic)
 
 
 def _compacts(topic: Topic) -> bool:
