@@ -17,7 +17,6 @@ from agent.web.atlas import estate_map
 from agent.web.blind import FEW, gaps, unjudged
 from agent.web.brokers import lacks_of
 from agent.web.curves import finding_picture, seam_picture
-from agent.web.draw.heat import shades
 from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.near import nearest
@@ -217,7 +216,6 @@ def _seams(pages: APIRouter, views: Views, frame: Frame, status: Callable[[], St
             broker=bool(found.measures),
             b=found.brokers,
             lacks=lacks_of(status(), found.brokers.cluster) if found.brokers else (),
-            shades=shades(),
             range=range,
             range_words=_RANGE_WORDS[range],
         )
