@@ -74,7 +74,7 @@ def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRoute
     views.ahead += [lambda _: frame.load(), partial(now.ahead, views), partial(_ahead, views)]
     _findings(pages, views, frame)
     _seams(pages, views, frame, status)
-    pages.include_router(changed.router(views, frame))
+    pages.include_router(changed.router(views, frame, status))
     _rules(pages, views, frame)
     _collectors(pages, views, frame, status)
     return pages
