@@ -13,7 +13,7 @@ from agent.model.seam import Component, SeamKey, source
 from agent.model.series import Series
 from agent.store.history import Asked, Change, InForce
 from agent.store.store import Store
-from agent.web.draw.heat import heat, waits
+from agent.web.draw.heat import heat, shades, waits
 from agent.web.history import Line, lines, setting_name, value
 from agent.web.status import Status
 from agent.web.words import count, share, span
@@ -68,6 +68,7 @@ class Heat:
     """The partitions of a topic as a group reads them."""
 
     picture: Markup
+    legend: Markup
     cells: tuple[Cell, ...]
     hottest: tuple[Cell, ...]  #: the first few, furthest behind first
     number: int
@@ -227,6 +228,7 @@ def _heat(store: Store, group: Component, topic: Component, now: datetime, *, wr
     says = _says(told, hottest)
     return Heat(
         heat(told.cells, says, wrong=wrong),
+        shades(wrong=wrong),
         told.cells,
         tuple(hottest[:NAMED]),
         told.number,

@@ -1,5 +1,6 @@
 """The page of changes: which setting, right or topic became what, and when."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from agent.model.seam import Component
 from agent.store.history import KINDS, MOST, Asked
 from agent.web.frame import Frame
 from agent.web.history import Line, lines
+from agent.web.status import Status
 from agent.web.views import Views
 from agent.web.words import ago
 
@@ -77,14 +79,21 @@ def _utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def router(views: Views, frame: Frame) -> APIRouter:
+def clusters_of(status: Status) -> list[str]:
+    """The Kafka clusters that are asked, or that recordings are of."""
+    asked = {one.name for one in status.collectors if one.kind == "kafka"}
+    recorded = (one.name.partition("/") for one in status.collectors if one.kind == "recording")
+    return sorted(asked | {name for kind, _, name in recorded if kind == "kafka"})
+
+
+def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRouter:
     """One page."""
     pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @pages.get("/changes")
     def changes(request: Request, chosen: Annotated[Chosen, Query()]) -> HTMLResponse:
         """What changed when, across the estate."""
-        now, clusters = views.now(), views.clusters()
+        now, clusters = views.now(), clusters_of(status())
         asked = chosen.asked(now - SPANS[chosen.range], now + timedelta(minutes=1))
         found = views.changes(asked, PER_PAGE + 1)
         rows = found[:PER_PAGE]
@@ -112,7 +121,7 @@ def _with(request: Request, span: str) -> str:
 
 def _headline(told: list[Line], chosen: Chosen, more: bool, clusters: list[str], now: datetime) -> str:
     within = _WORDS[chosen.range]
-    if not clusters:
+    if not told and not clusters:
         return "No cluster is watched: what changed in settings is not seen"
     if not told:
         return f"Nothing changed in {within}" if not chosen.before else "Nothing older changed"

@@ -17,7 +17,6 @@ from agent.web.atlas import estate_map
 from agent.web.blind import FEW, gaps, unjudged
 from agent.web.brokers import lacks_of
 from agent.web.curves import finding_picture, seam_picture
-from agent.web.draw.heat import shades
 from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.near import nearest
@@ -75,7 +74,7 @@ def router(views: Views, frame: Frame, status: Callable[[], Status]) -> APIRoute
     views.ahead += [lambda _: frame.load(), partial(now.ahead, views), partial(_ahead, views)]
     _findings(pages, views, frame)
     _seams(pages, views, frame, status)
-    pages.include_router(changed.router(views, frame))
+    pages.include_router(changed.router(views, frame, status))
     _rules(pages, views, frame)
     _collectors(pages, views, frame, status)
     return pages
@@ -217,7 +216,6 @@ def _seams(pages: APIRouter, views: Views, frame: Frame, status: Callable[[], St
             broker=bool(found.measures),
             b=found.brokers,
             lacks=lacks_of(status(), found.brokers.cluster) if found.brokers else (),
-            shades=shades(),
             range=range,
             range_words=_RANGE_WORDS[range],
         )

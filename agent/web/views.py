@@ -191,11 +191,6 @@ class Views:
         """What changed when, newest first; raise ValueError for a cursor that is none."""
         return self._store.changes(asked, most)
 
-    def clusters(self) -> list[str]:
-        """The Kafka clusters that somebody asks, or that a recording was replayed of."""
-        found = self._store.settings_as_of(self._clock(), ["topics_listed", "brokers"])
-        return sorted(one.name.removeprefix("kafka/") for one in found if str(one).startswith("source:kafka/"))
-
     def rule(self, rule_id: str) -> RulePage | None:
         """One rule by its ID."""
         rule = self.rules.get(rule_id)

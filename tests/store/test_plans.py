@@ -13,6 +13,7 @@ from agent.model.finding import Disposition, Said
 from agent.model.flush import Delivered, Flush, WindowDelta
 from agent.model.verdict import Outcome, Verdict
 from agent.store import rollup
+from agent.store.history import Asked
 from agent.store.store import Store
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -68,6 +69,11 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "one series": lambda store: store.series(LAG, "lag", NOON - timedelta(days=7), NOON),
     "all series": lambda store: store.series_of(["lag"], NOON - timedelta(days=7), NOON),
     "one setting": lambda store: store.setting(JOB, "a", NOON),
+    "what changed": lambda store: store.changes(Asked(NOON - timedelta(days=7), NOON)),
+    "what changed on one": lambda store: store.changes(Asked(NOON - timedelta(days=7), NOON, components=(JOB,))),
+    "what changed in a cluster": lambda store: store.changes(Asked(NOON - timedelta(days=7), NOON, cluster="c")),
+    "settings in force": lambda store: store.in_force(JOB),
+    "the last of a setting": lambda store: store.latest(JOB, "now.members"),
     "setting history": lambda store: store.setting_history(JOB, NOON - timedelta(days=7)),
     "runs of a job": lambda store: store.runs_of(JOB, NOON - timedelta(days=7)),
     "a finding": lambda store: store.finding("a" * 20),

@@ -6,10 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from agent.store.store import Store, open_store
+from agent.web import site
 from agent.web.history import value
 from tests.web.test_brokers import START, client, keep, look
+from tests.web.test_site import NOW, RULES, status
 from tests.web.test_states import title
 
 pytestmark = pytest.mark.slow
@@ -24,7 +27,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_an_estate_in_which_nothing_is_watched_or_changed_says_which(store: Store) -> None:
-    assert title(client(store).get("/changes").text) == "No cluster is watched: what changed in settings is not seen"
+    alone = TestClient(site(store, RULES, clock=lambda: NOW, status=status), base_url="http://127.0.0.1:8740")
+    assert title(alone.get("/changes").text) == "No cluster is watched: what changed in settings is not seen"
     keep(store, look(0, [5]), look(1, [5]))
     html = client(store).get("/changes").text
     assert title(html) == "Nothing changed in 7 days"

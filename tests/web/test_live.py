@@ -26,7 +26,7 @@ def kinds(store: Store) -> list[str]:
     finding = pages.get("/api/v1/findings").json()[0]["fingerprint"]
     seam = next(row["id"] for row in pages.get("/api/v1/seams").json() if row["kind"] == "consumes")
     lists = ["/", "/findings", "/seams", "/rules", "/collectors"]
-    return [*lists, f"/findings/{finding}", f"/seams/{seam}", "/rules/IDM-01"]
+    return [*lists, f"/findings/{finding}", f"/seams/{seam}", "/rules/IDM-01", "/changes"]
 
 
 def test_without_script_no_page_claims_to_be_live_and_each_names_its_time_and_zone(store: Store) -> None:

@@ -48,7 +48,7 @@ def test_long_names_are_broken_and_no_page_scrolls_sideways(port: int) -> None:
             found: list[dict[str, str]] = json.load(answer)
         return found
 
-    pages = ["/", "/findings", "/seams", "/rules", "/rules/IDM-01", "/rules/SCH-04", "/collectors"]
+    pages = ["/", "/findings", "/seams", "/rules", "/rules/IDM-01", "/rules/SCH-04", "/collectors", "/changes"]
     pages += [f"/seams/{row['id']}" for row in told("seams")]
     pages += [f"/findings/{row['fingerprint']}" for row in told("findings")]
     assert len(pages) > 15

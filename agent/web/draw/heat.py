@@ -89,8 +89,10 @@ def old(age: float) -> str:
     return span(age) if age >= 1 else "under 1 s"
 
 
-def shades() -> Markup:
+def shades(*, wrong: bool) -> Markup:
     """What the shades mean."""
-    box = Markup('<span><svg class="heat" width="12" height="12" aria-hidden="true"><rect class="l{}" ')
+    box = Markup('<span><svg class="{}" width="12" height="12" aria-hidden="true"><rect class="l{}" ')
     box += Markup('width="12" height="12" rx="2"/></svg>{}</span>')
-    return Markup("").join(box.format(shade, words) for shade, words in enumerate(LEGEND))
+    return Markup("").join(
+        box.format("heat bad" if wrong else "heat", shade, words) for shade, words in enumerate(LEGEND)
+    )
