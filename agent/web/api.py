@@ -172,8 +172,19 @@ def _change(one: Changed) -> ChangeShape:
 
 
 def _aware(at: datetime | None) -> datetime | None:
-    """A time without a zone is in UTC."""
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    """A time without a zone is in UTC; one that only its zone takes beyond the years that there are is refused."""
+    if at is None or at.tzinfo is None:
+        return at and at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise HTTPException(422, f"{at.isoformat()} is outside the years 1 to 9999 in UTC.") from None
+
+
+def _before(end: datetime, span: timedelta) -> datetime:
+    """So long before an instant, or the first that there is."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return end - span if end - first > span else first
 
 
 def _components(about: str) -> tuple[Component, ...]:
@@ -292,7 +303,7 @@ def _seams(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
     ) -> list[ChangeShape]:
         """What was set to another value, newest first, 100 a page: settings of topics, groups, brokers, rights."""
         end = _aware(until) or views.now()
-        begin = _aware(since) or end - timedelta(days=7)
+        begin = _aware(since) or _before(end, timedelta(days=7))
         found = views.changes(begin, end, _components(about), kind, page * CHANGES, CHANGES)
         return [_change(one) for one in found]
 

@@ -112,6 +112,21 @@ def test_the_api_says_what_changed_when(store: Store) -> None:
     assert pages.get("/api/v1/changes", params={"since": "yesterday"}).status_code == 422
 
 
+def test_times_at_the_ends_of_the_calendar_are_answered_or_refused(store: Store) -> None:
+    filled(store)
+    pages = client(store)
+    for there in (
+        {"until": "0001-01-01T00:00:00Z"},
+        {"since": "0001-01-01T00:00:00Z"},
+        {"until": "9999-12-31T23:59:59Z"},
+    ):
+        assert pages.get("/api/v1/changes", params=there).status_code == 200
+    for beyond in ({"since": "0001-01-01T00:00:00+14:00"}, {"until": "9999-12-31T23:59:59-14:00"}):
+        found = pages.get("/api/v1/changes", params=beyond)
+        assert found.status_code == 422
+        assert "outside the years 1 to 9999" in found.text
+
+
 def test_a_seam_s_page_has_its_members_and_settings(store: Store) -> None:
     filled(store)
     live = GroupNow(
