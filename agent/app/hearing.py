@@ -32,11 +32,11 @@ class Hearing:
         self._noted: dict[str, datetime] = {}
 
     def begin(self, names: Iterable[str], at: datetime) -> None:
-        """These are watched from now on, and no others are."""
+        """These are watched from now on, and no others are; since when is kept, for before that nobody listened."""
         watched = set(names)
         known = {row.source for row in self._store.sources()}
         told = [
-            Setting(component(name), WATCHED, "true" if name in watched else None, at, NAME)
+            Setting(component(name), WATCHED, at.isoformat() if name in watched else None, at, NAME)
             for name in sorted(watched | known)
         ]
         self._store.record(settings=told)

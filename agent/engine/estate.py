@@ -173,9 +173,10 @@ class Estate:
         """One measure of one subject over 25 hours."""
         return self._store.series(subject, name, self.as_of - timedelta(hours=25), self.as_of)
 
-    def heard(self, one: Component) -> Series:
-        """When a source told something, over 25 hours."""
-        return self.day_of(subject_of(one), LOOKS)
+    def heard(self, one: Component, last: datetime | None = None) -> Series:
+        """When a source told something, over the 25 hours before it did so last: silence does not end by lasting."""
+        end = self.as_of if last is None else min(last, self.as_of)
+        return self._store.series(subject_of(one), LOOKS, end - timedelta(hours=25), self.as_of)
 
     @cached_property
     def writers(self) -> Mapping[tuple[SubjectRef, str], Series]:

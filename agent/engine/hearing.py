@@ -1,5 +1,6 @@
 """When a source was heard; and of spans, whether what they should tell of went on without them."""
 
+from datetime import datetime
 from typing import Any
 
 from agent.engine.estate import NOTHING, Estate
@@ -10,13 +11,22 @@ from agent.model.series import NO_SERIES, Series
 SPANS = "otlp/"
 
 
-def hearing(estate: Estate, one: Component) -> dict[str, Any]:
-    """The fields of a source that tell whether it fell silent."""
-    heard = estate.heard(one)
-    told: dict[str, Any] = {"heard": heard, "watched": estate.settings.get(one, {}).get("watched") == "true"}
+def hearing(estate: Estate, one: Component, last: datetime | None) -> dict[str, Any]:
+    """The fields of a source, heard last at some instant, that tell whether it fell silent."""
+    heard, watched = estate.heard(one, last), estate.settings.get(one, {}).get("watched")
+    since = _time(watched)
+    told: dict[str, Any] = {"heard": heard, "watched": watched is not None, "since": since}
     if one.name.startswith(SPANS) and heard.times:
-        told["moved"] = _moved(estate, heard.times[-1])
+        told["moved"] = _moved(estate, max(heard.times[-1], since.timestamp() if since else 0.0))
     return told
+
+
+def _time(watched: str | None) -> datetime | None:
+    """When the running agent began to watch; None for what an older one wrote, which told only that it does."""
+    try:
+        return datetime.fromisoformat(watched or "")
+    except ValueError:
+        return None
 
 
 def _moved(estate: Estate, since: float) -> int | None:

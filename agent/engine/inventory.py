@@ -189,7 +189,7 @@ def sources(estate: Estate) -> Iterable[s.Source]:
             last_fact=row.last_fact,
             facts=sum(number for verb, number in row.counters.items() if verb.startswith("received")),
             error=row.error,
-            **hearing(estate, one),
+            **hearing(estate, one, row.last_success),
             **estate.context(one),  # type: ignore[arg-type]  # Context's own fields
         )
 

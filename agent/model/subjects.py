@@ -301,7 +301,8 @@ class Source(Context):
     last_fact: datetime | None = None
     facts: int = 0
     watched: bool = False  #: the configuration of the running agent names it
-    heard: Series = NO_SERIES  #: when it told something, over 25 hours
+    since: datetime | None = None  #: when the running agent began to watch it
+    heard: Series = NO_SERIES  #: when it told something, over the 25 hours before it did so last
     error: str = ""  #: why it told nothing the last time it was asked
     moved: int | None = None  #: of spans: messages that traced groups have read since; None where no broker tells
 

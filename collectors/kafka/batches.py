@@ -15,10 +15,14 @@ from cramjam import DecompressionError, lz4, snappy, zstd
 from kafka.errors import CorruptRecordError, KafkaError
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.legacy_records import LegacyRecordBatch
+from kafka.record.util import decode_varint
 
 MOST_UNPACKED = 16 << 20  #: bytes of one batch; brokers take 1 MiB of a batch by default
+MOST_NUMBERS = 50_000  #: varints of one record: two a header; an empty header unpacks from two bits to a hundred bytes
+MOST_RECORDS = 200_000  #: of one batch: the last of them is found by reading all, about a second
 _LENGTH = struct.Struct(">qi")  #: first offset, and how many bytes follow
 _MAGIC_AT = 16
+_COUNT_AT, _COUNT = 57, struct.Struct(">i")
 _ATTRIBUTES_AT, _ATTRIBUTES = 21, struct.Struct(">h")
 _CODEC = 0x07
 _XERIAL, _XERIAL_HEAD = b"\x82SNAPPY\0", 16  #: as Java's snappy writes it: blocks, each with its length
@@ -30,6 +34,8 @@ class Unread(StrEnum):
 
     LARGE = f"unpacks to more than {MOST_UNPACKED >> 20} MiB"
     CODEC = "compressed in a way that is not known"
+    MANY = f"holds more than {MOST_RECORDS:,} records"
+    HEADERS = f"has a record with more than {MOST_NUMBERS // 2:,} headers"
     BROKEN = "not understood"
     OLD = "compressed, in a message format before Kafka 0.11"
 
@@ -38,6 +44,22 @@ class _UnreadError(Exception):
     def __init__(self, why: Unread) -> None:
         super().__init__(why)
         self.why = why
+
+
+class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python has no types here
+    """Reads no record without end: how many headers one has is for whoever wrote it to say."""
+
+    def _read_msg(self, _: object = None) -> Any:
+        left = MOST_NUMBERS
+
+        def number(buffer: bytes, at: int) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise _UnreadError(Unread.HEADERS)
+            return decode_varint(buffer, at)
+
+        return super()._read_msg(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +80,24 @@ class Unpacked:
     next: int
     records: list[Record] = field(default_factory=list)
     unread: Counter[Unread] = field(default_factory=Counter)  #: batches
+    size: int = 0  #: bytes that the batches unpacked to
 
 
-def unpack(data: bytes, position: int, aborted: Iterable[tuple[int, int]], most: int) -> Unpacked:
+def unpack(
+    data: bytes, position: int, aborted: Iterable[tuple[int, int]], most: int, room: int = MOST_UNPACKED
+) -> Unpacked:
     """The first `most` records from an offset on; `aborted` are pairs of first offset and producer (KIP-98).
 
-    A batch that is cut off at the end is left for the next answer; one that cannot be read is counted and passed over.
+    A batch that is cut off at the end is left for the next answer, as is what follows the one that took the last of
+    `room` bytes; one that cannot be read is counted and passed over.
     """
     found = Unpacked(position)
     begun, cancelled = sorted(aborted), set[int]()
     for raw in _batches(data, found):
+        if found.size >= room:
+            break
         try:
-            batch = _read(raw)
+            batch = _read(raw, found)
             while begun and begun[0][0] <= _last(batch):
                 cancelled.add(begun.pop(0)[1])
             _take(batch, found, cancelled, most)
@@ -103,7 +131,8 @@ def _following(raw: memoryview) -> int:
     return int(DefaultRecordBatch(raw[: DefaultRecordBatch.HEADER_STRUCT.size]).next_offset)
 
 
-def _read(raw: memoryview) -> Any:
+def _read(raw: memoryview, found: Unpacked) -> Any:
+    found.size += len(raw)
     magic = raw[_MAGIC_AT]
     if magic < 2:
         old = LegacyRecordBatch(raw, magic)
@@ -111,13 +140,17 @@ def _read(raw: memoryview) -> Any:
             raise _UnreadError(Unread.OLD)
         return old
     head = DefaultRecordBatch.HEADER_STRUCT.size
-    (attributes,) = _ATTRIBUTES.unpack_from(raw, _ATTRIBUTES_AT)
+    (attributes,), (count,) = _ATTRIBUTES.unpack_from(raw, _ATTRIBUTES_AT), _COUNT.unpack_from(raw, _COUNT_AT)
+    if count > MOST_RECORDS:
+        raise _UnreadError(Unread.MANY)
     codec = attributes & _CODEC
     if not codec:
-        return DefaultRecordBatch(raw)
+        return _Batch(raw)
     plain = bytearray(raw[:head])
     _ATTRIBUTES.pack_into(plain, _ATTRIBUTES_AT, attributes & ~_CODEC)
-    return DefaultRecordBatch(bytes(plain) + inflated(codec, bytes(raw[head:])))
+    plain += inflated(codec, bytes(raw[head:]))
+    found.size += len(plain)
+    return _Batch(plain)
 
 
 def _last(batch: Any) -> int:

@@ -125,8 +125,8 @@ def _structured(headers: Mapping[str, str], body: Mapping[str, Any]) -> bool:
 
 def _identity(headers: Mapping[str, str], event: Mapping[str, Any] | None) -> tuple[bytes, ...] | None:
     """Source and id, as a header or CloudEvents names them."""
-    if event is not None and isinstance(event.get("id"), str) and event["id"] and event.get("source"):
-        return b"ce", str(event["source"]).encode(), event["id"].encode()
+    if event is not None and _text(event, "id") and _text(event, "source"):
+        return b"ce", _text(event, "source").encode(), _text(event, "id").encode()
     attributes = {_CE.sub("", name, count=1): value for name, value in headers.items() if _CE.match(name)}
     if attributes.get("id"):
         return b"ce", attributes.get("source", "").encode(), attributes["id"].encode()
@@ -134,6 +134,12 @@ def _identity(headers: Mapping[str, str], event: Mapping[str, Any] | None) -> tu
     if not named:
         return None
     return named[0][0].encode(), _first(headers, _SOURCE).encode(), named[0][1].encode()
+
+
+def _text(event: Mapping[str, Any], name: str) -> str:
+    """An attribute that is a text, as CloudEvents has it; what else stands there may be nested without end."""
+    found = event.get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _told(value: bytes, body: Mapping[str, Any] | None) -> bool | None:

@@ -14,9 +14,9 @@ from kafka.protocol.consumer import FetchRequest
 from agent.model.kafka.look import UNSEEN, Sampled, Whole
 from agent.model.things import made_for_itself
 from collectors.kafka.access import TroubleError, Troubles, Why, trouble
-from collectors.kafka.batches import Record, Unread, unpack
+from collectors.kafka.batches import MOST_UNPACKED, Unread, unpack
 from collectors.kafka.codec import READ_COMMITTED
-from collectors.kafka.glance import glance
+from collectors.kafka.glance import Glance, glance
 from collectors.kafka.layout import NOBODY, Layout
 from collectors.kafka.link import Link
 from collectors.kafka.tally import Tally
@@ -28,6 +28,7 @@ MOST_TOPICS = 50
 MOST_TOLD = 5  #: names that no topic has
 MOST_PARTITIONS = 64  #: of a topic in one look; the others have their turn in the next
 ANSWER, PART = 1 << 20, 128 << 10  #: bytes of one broker's answer, and of a partition's part of it
+ROOM = 32 << 20  #: bytes that one broker's answer may unpack to; what does not is left for the next look
 _FIRST, _LAST_BY_NAME = 4, 12  #: versions of Fetch: with isolation; later ones name topics by their id
 _OUT_OF_RANGE = 1
 _WHAT = "records"
@@ -47,7 +48,7 @@ class _Ask:
 class _Topic:
     """What one turn brought of one topic."""
 
-    records: list[Record] = field(default_factory=list)
+    glances: list[Glance] = field(default_factory=list)
     passed_over: int = 0
     unread: Counter[Unread] = field(default_factory=Counter)
 
@@ -175,6 +176,7 @@ class Sampler:
     # -- what is answered
 
     def _read(self, asked: Mapping[Place, _Ask], answer: Any, found: Mapping[str, _Topic], troubles: Troubles) -> None:
+        room = ROOM
         for topic in answer.responses:
             for part in topic.partitions:
                 one = asked.get((topic.topic, part.partition_index))
@@ -185,20 +187,22 @@ class Sampler:
                 elif part.error_code:
                     troubles.add(trouble(part.error_code, f"{_WHAT} of {topic.topic}", "Read"))
                 else:
-                    self._take(one, part, found[topic.topic])
+                    room -= self._take(one, part, found[topic.topic], room)
 
-    def _take(self, one: _Ask, part: Any, topic: _Topic) -> None:
+    def _take(self, one: _Ask, part: Any, topic: _Topic, room: int) -> int:
+        """Look at one partition's records, of which none outlives the call; bytes that they unpacked to."""
         data = bytes(part.records or b"")
         self._link.received += len(data)
         aborted = [(gone.first_offset, gone.producer_id) for gone in part.aborted_transactions or ()]
-        unpacked = unpack(data, one.at, aborted, one.most)
+        unpacked = unpack(data, one.at, aborted, one.most, min(room, MOST_UNPACKED))
         self._at[one.place] = unpacked.next
-        topic.records += unpacked.records
+        topic.glances += map(glance, unpacked.records)
         topic.unread += unpacked.unread
+        return unpacked.size
 
     def _told(self, name: str, one: _Topic) -> Sampled:
-        tally = self._tallies.setdefault(name, Tally())
-        return tally.take(map(glance, one.records), one.passed_over, one.unread)
+        tally = self._tallies.setdefault(name, Tally(name))
+        return tally.take(one.glances, one.passed_over, one.unread)
 
 
 def _share(seen: Layout, name: str) -> int:

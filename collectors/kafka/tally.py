@@ -29,7 +29,8 @@ class _First:
 class Tally:
     """The records of one topic."""
 
-    def __init__(self) -> None:
+    def __init__(self, topic: str = "") -> None:
+        self._topic = topic
         self._ids: OrderedDict[bytes, _First] = OrderedDict()
         self._fields: OrderedDict[bytes, bytes] = OrderedDict()
         self._pairs = self._same = 0
@@ -48,8 +49,9 @@ class Tally:
             if one.identity is not None:
                 self._compare(one.identity, one, counts)
             self._state(one)
-            _count(self._origins, one.origin)
-            _count(self._errors, one.error)
+            if one.origin != self._topic:  # sent back where it failed, with its headers: a dead letter no longer
+                _count(self._origins, one.origin)
+                _count(self._errors, one.error)
         if unread:
             self._why = f"a batch {unread.most_common(1)[0][0]}"
         return Sampled(

@@ -39,7 +39,7 @@ class Config:
 def silent_source(source: Source, cfg: Config) -> Verdict:
     """A source of facts has fallen silent: what happens there is no longer seen."""
     times = source.heard.times
-    silent = round(max(0.0, source.as_of.timestamp() - times[-1]), 1) if times else None
+    silent = round(max(0.0, source.as_of.timestamp() - _last(source)), 1) if times else None
     usual, history = _usual(source), round((times[-1] - times[0]) / 3600, 2) if times else 0.0
     limit = max(cfg.least.total_seconds(), round(cfg.pauses * (usual or 0.0), 1))
     spans = source.source.name.startswith(SPANS)
@@ -55,7 +55,7 @@ def silent_source(source: Source, cfg: Config) -> Verdict:
     )
     return fails_when(
         OnlyIf("a source that the running agent watches", source.watched),
-        OnlyIf("a source that told something in 25 h", bool(times)),
+        OnlyIf("a source that ever told something", bool(times)),
         Need("h of history", history, ">=", cfg.history.total_seconds() / 3600, reason=Reason.LEARNING),
         Claim("s without a word", silent, ">", limit),
         *(moved if spans else ()),
@@ -67,6 +67,11 @@ def silent_source(source: Source, cfg: Config) -> Verdict:
 
 
 _WATCH = "let the agent watch the cluster (`clusters` in the configuration): without it silence may be idleness"
+
+
+def _last(source: Source) -> float:
+    """When it told something last, or since when the agent listens: while that was away nobody could hear it."""
+    return max(source.heard.times[-1], source.since.timestamp() if source.since else 0.0)
 
 
 def _usual(source: Source) -> float | None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from collectors.kafka.batches import MOST_UNPACKED, Unread, inflated, unpack
+from collectors.kafka.batches import MOST_NUMBERS, MOST_RECORDS, MOST_UNPACKED, Unread, inflated, unpack
 
 HEAD = DefaultRecordBatch.HEADER_STRUCT.size
 
@@ -165,3 +165,45 @@ def test_no_bytes_raise_or_stand_still(noise: bytes, at: int, byte: int) -> None
     for data in (noise, bytes(whole), bytes(whole[:at])):
         found = unpack(data, 0, [(0, 1)], 100)
         assert found.next >= 0
+
+
+def test_batches_that_unpack_to_much_are_taken_one_by_one_and_small_ones_all_at_once() -> None:
+    large = [batch(offset, [b"\0" * 900_000], 4) for offset in range(20)]
+    room, seen, at = 2_000_000, list[int](), 0
+    while at < 20:
+        found = unpack(b"".join(large[at:]), at, [], 500, room)
+        assert found.size < room + 1_000_000
+        assert 0 < len(found.records) <= 3
+        seen += [one.offset for one in found.records]
+        at = found.next
+    assert seen == list(range(20))
+    assert unpack(large[0], 0, [], 500, 0).next == 0, "without room it is left for the next answer"
+    small = b"".join(batch(offset, [b"\0" * 100], 4) for offset in range(20))
+    assert len(unpack(small, 0, [], 500, room).records) == 20
+
+
+def test_a_record_of_endless_headers_is_passed_over_and_one_of_many_is_read() -> None:
+    def with_headers(first: int, count: int) -> bytes:
+        builder = DefaultRecordBatchBuilder(
+            magic=2, compression_type=0, is_transactional=False, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+            batch_size=1 << 20,
+        )  # fmt: skip
+        builder.append(0, 1_000, None, b"{}", [("", b"")] * count)
+        raw = bytearray(builder.build())
+        struct.pack_into(">q", raw, 0, first)
+        return packed(bytes(raw), 4)
+
+    data = with_headers(0, MOST_NUMBERS // 2) + with_headers(1, 10_000) + batch(2, [b"healthy"])
+    found = unpack(data, 0, [], 100)
+    assert [one.offset for one in found.records] == [1, 2]
+    assert len(found.records[0].headers) == 10_000
+    assert dict(found.unread) == {Unread.HEADERS: 1}
+    assert found.next == 3
+
+
+def test_a_batch_of_more_records_than_can_be_walked_is_passed_over_unread() -> None:
+    many = bytearray(batch(0, [b"a", b"b"]))
+    struct.pack_into(">i", many, 57, MOST_RECORDS + 1)
+    found = unpack(bytes(many) + batch(2, [b"healthy"]), 0, [], 100)
+    assert [one.offset for one in found.records] == [2]
+    assert dict(found.unread) == {Unread.MANY: 1}

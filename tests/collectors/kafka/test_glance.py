@@ -177,3 +177,11 @@ def test_nothing_of_key_or_body_is_in_a_glance() -> None:
 def test_no_record_raises(value: bytes, headers: list[tuple[str, bytes | None]]) -> None:
     for body in (value, b'{"a":' * 2_000 + value, b"{" + value + b"}", b'{"\\ud800": 1}'):
         assert glance(Record(0, -1, value, body, tuple(headers))).size >= len(body)
+
+
+@pytest.mark.parametrize("depth", [10, 995, 1_000, 1_020, 1_023, 5_000])
+def test_attributes_that_are_no_text_name_no_event_however_deep_they_are(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    found = at(f'{{"specversion": "1.0", "id": "7", "source": {nested}}}'.encode())
+    assert found.identity is None
+    assert at({"specversion": "1.0", "id": "7", "source": "/shop"}).identity is not None

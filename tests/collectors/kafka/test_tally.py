@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from agent.model.kafka.look import Sampled
 from collectors.kafka import tally
@@ -66,3 +67,11 @@ def test_names_have_a_bound() -> None:
     for number in range(tally.MOST_NAMES + 20):
         tally._count(one._errors, f"Error{number}")
     assert len(one._errors) == tally.MOST_NAMES
+
+
+def test_what_was_sent_back_where_it_failed_is_no_dead_letter_and_what_came_from_elsewhere_is() -> None:
+    back = [replace(seen(), origin="orders", error="TaxTableMissing")] * 30
+    assert take(Tally("orders"), back).origins == ()
+    assert take(Tally("orders"), back).errors == ()
+    assert take(Tally("orders-parked"), back).origins == ("orders",)
+    assert take(Tally("orders-parked"), back).errors == ("TaxTableMissing",)
