@@ -98,7 +98,7 @@ class Fold:
         if look.committed is not None:
             seen = self._progress(look, look.committed)
             sums = Summed(look.committed, seen)
-            self._standing[look.cluster].take(look.at.timestamp(), look.committed, seen)
+            self._standing[look.cluster].take(look.at.timestamp(), look.committed, seen, look.topics)
             for index, (group, topic) in enumerate(look.committed.rows.names):
                 if listed is None or topic in listed:  # offsets outlive a deleted topic
                     reads[group].add(topic)

@@ -7,6 +7,7 @@ fast as is written an hour ago, and says nothing of what it could. So the age of
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,14 @@ SPAN = 300.0  #: s of one rate
 LONGEST = 900.0  #: s; looks further apart than that say nothing of five minutes
 DAY = 86_400.0
 SLOTS = int(DAY / SPAN)
-MOST = 50_000  #: topics: 1 KiB each
+MOST = 50_000  #: topics: 1 KiB each; groups on topics: less
 LEAST = 12  #: rates of five minutes before there is a peak
 PEAK = 95.0  #: percentile of the rates of a day (RULES, GRW-01)
 NEWS = 0.05  #: by which a peak has to differ from the one that was told
 AGAIN = 6 * 3600.0  #: s after which it is told again
 BEHIND, CHANGED = 60.0, 30.0  #: s: how old what waits has to be all along, and by how much that age has to change
 BUSY = 0.5  #: of the looks, at least, have to see commits go on
+LEAP = 0.5  #: of what was read: more in one look is an offset that was set, not a rate; of few looks, two of them
 
 
 @dataclass(slots=True)
@@ -55,6 +57,19 @@ class _Read:
     last: float  #: committed at the look before
     looks: int = 0
     moved: int = 0  #: looks at which commits had gone on
+    largest: float = 0.0  #: by which they went on in one look
+
+    def look(self, committed: float) -> None:
+        """Count one look's commits."""
+        self.looks += 1
+        self.moved += committed > self.last
+        self.largest, self.last = max(self.largest, committed - self.last), committed
+
+    @property
+    def steady(self) -> bool:
+        """It was read all along: neither in few looks, nor by one leap."""
+        leap = max(LEAP, 2 / self.looks) * (self.last - self.committed)
+        return self.moved >= BUSY * self.looks and self.largest <= leap
 
 
 class Rates:
@@ -70,7 +85,7 @@ class Rates:
         now = at.timestamp()
         one = self._written.get(subject)
         if one is None:
-            self._bound()
+            _bound(self._written)
             self._written[subject] = _Written(now, total)
             return
         if total < one.total or not 0 <= now - one.since <= LONGEST:
@@ -88,10 +103,6 @@ class Rates:
             one.told = (now, peak)
             yield Sample(subject, "peak_rate", at, _short(peak))
 
-    def _bound(self) -> None:
-        if len(self._written) >= MOST:
-            self._written.clear()
-
     def read(self, subject: SubjectRef, at: datetime, committed: float, age: float) -> Iterator[Fact]:
         """A group's commits, summed, and the age of what waits, s: the rate that it proved, where that is news."""
         now, one = at.timestamp(), self._read.get(subject)
@@ -99,20 +110,26 @@ class Rates:
             self._read.pop(subject, None)
             return
         if one is None or committed < one.last or not 0 <= now - one.since <= LONGEST:
+            _bound(self._read)
             self._read[subject] = _Read(now, committed, age, committed)
             return
-        one.looks += 1
-        one.moved += committed > one.last
-        one.last = committed
+        one.look(committed)
         if now - one.since < SPAN:
             return
         self._read[subject] = _Read(now, committed, age, committed)
-        if one.moved < BUSY * one.looks or abs(age - one.age) < CHANGED:
+        if not one.steady or abs(age - one.age) < CHANGED:
             return
         rate, told = (committed - one.committed) / (now - one.since), self._proven.get(subject)
         if rate > 0 and (told is None or rate > told[1] or now - told[0] >= DAY):
+            _bound(self._proven)
             self._proven[subject] = (now, rate)
             yield Sample(subject, "proven_rate", at, _short(rate), Merge.MAX)
+
+
+def _bound(known: dict[SubjectRef, Any]) -> None:
+    """Begin anew where too much is remembered: groups with names of one run come and never come again."""
+    if len(known) >= MOST:
+        known.clear()
 
 
 def _short(rate: float) -> float:

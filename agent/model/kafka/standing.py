@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from agent.model.facts import Fact
-from agent.model.kafka.look import UNSEEN, Committed, Real, Segments, Whole
+from agent.model.kafka.look import UNSEEN, Committed, Real, Segments, Topics, Whole
 from agent.model.kafka.news import News
 from agent.model.kafka.pairs import Pair
 from agent.model.kafka.progress import Progress
@@ -36,12 +37,12 @@ class Standing:
         self._moving: list[int] = []
         self._told: set[tuple[str, str]] = set()
 
-    def take(self, at: float, committed: Committed, seen: Progress) -> None:
-        """Compare with the look before."""
+    def take(self, at: float, committed: Committed, seen: Progress, topics: Topics | None = None) -> None:
+        """Compare with the look before. What waits behind an open transaction stands at no message (LAG-08)."""
         last = self._carried(committed)
         known = (committed.offset != UNSEEN) & (last.offset != UNSEEN)
         moved = known & (committed.offset > last.offset)
-        waits = (seen.lag > 0) & (committed.offset != UNSEEN)
+        waits = (seen.lag > 0) & (committed.offset != UNSEEN) & ~_held(committed, seen, topics)
         stays = waits & known & (committed.offset == last.offset)
         since = np.where(stays, np.where(np.isnan(last.since), at, last.since), np.where(waits, at, np.nan))
         when = np.where(moved, at, last.moved)
@@ -87,3 +88,14 @@ class Standing:
         yield from self._news.tell(pair.subject, "stuck_partition", at, float(last.rows.number[row]))
         yield from self._news.tell(pair.subject, "stuck_offset", at, float(last.offset[row]))
         yield from self._news.tell(pair.subject, "moving_partitions", at, float(moving))
+
+
+def _held(committed: Committed, seen: Progress, topics: Topics | None) -> npt.NDArray[np.bool_]:
+    """Rows that have read up to the last stable offset, where that is not the end."""
+    held = np.zeros(len(committed.offset), dtype=np.bool_)
+    if topics is None:
+        return held
+    listed = np.flatnonzero(seen.place != UNSEEN)
+    stable = topics.stable[seen.place[listed]]
+    held[listed] = (stable != UNSEEN) & (stable < seen.end[listed]) & (committed.offset[listed] >= stable)
+    return held

@@ -93,6 +93,23 @@ def test_what_proves_nothing(why: str, committed: Callable[[float], float], age:
     assert read(300, committed, age) == [], why
 
 
+def test_an_offset_that_was_set_ahead_is_no_rate_and_what_is_read_in_few_commits_is() -> None:
+    ahead = read(1_800, lambda at: 10 * at + (1e7 if at > 400 else 0), lambda at: 10_000 - at / 4)
+    assert ahead == [10], "someone set its offsets while it was behind"
+    assert read(300, lambda at: 10 * (at - at % 60), lambda at: 600 + at) == [10], "a commit a minute"
+    assert read(300, lambda at: 10 * at, lambda at: 600 + at, step=150) == [10], "two looks"
+
+
+def test_groups_that_come_once_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.model.kafka.rates.MOST", 100)
+    rates = Rates()
+    for number in range(1_000):
+        subject = subject_of(seam.topic(f"once-{number}", "prod"))
+        for at in range(0, 330, 30):
+            list(rates.read(subject, START + timedelta(seconds=at), 10.0 * at, 600.0 + at))
+    assert max(len(rates._read), len(rates._proven)) <= 100
+
+
 def test_more_is_told_at_once_and_less_once_a_day() -> None:
     assert read(900, lambda at: 50 * at if at <= 300 else 15_000 + 80 * (at - 300), lambda at: 9_000 - at) == [50, 80]
     assert read(900, lambda at: 80 * at if at <= 300 else 24_000 + 50 * (at - 300), lambda at: 9_000 - at) == [80]

@@ -11,12 +11,20 @@ from agent.model.kafka.look import Committed, Look, Segments, Topics
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def look(minute: float, offsets: list[int], end: int = 1_000, *, numbers: list[int] | None = None) -> Look:
+def look(
+    minute: float,
+    offsets: list[int],
+    end: int = 1_000,
+    *,
+    numbers: list[int] | None = None,
+    stable: list[int] | None = None,
+) -> Look:
     """One group on one topic, by what it has committed of each partition."""
     count = len(offsets)
     rows = Segments.of([("orders", numbers or range(count))])
     ends, unseen = np.full(count, end), np.full(count, -1)
-    topics = Topics(rows, np.zeros(count, dtype=np.int64), ends, unseen, np.full(count, np.nan))
+    last = unseen if stable is None else np.array(stable)
+    topics = Topics(rows, np.zeros(count, dtype=np.int64), ends, last, np.full(count, np.nan))
     done = Committed(
         Segments.of([(("billing", "orders"), numbers or range(count))]), np.array(offsets), np.full(count, np.nan)
     )
@@ -42,6 +50,15 @@ def test_where_all_stand_or_all_go_on_or_nothing_waits_there_is_none() -> None:
     assert told(*(look(minute, [3, 5, 7]) for minute in range(8))) == {}
     assert told(*(look(minute, [minute, 5 + minute, 7 + minute]) for minute in range(8))) == {}
     assert told(*(look(minute, [10 * minute, 1_000]) for minute in range(8))) == {}, "it has read all there is"
+
+
+def test_what_waits_behind_an_open_transaction_stands_at_no_message() -> None:
+    held = [look(minute, [10 * minute, 5], stable=[1_000, 5]) for minute in range(40)]
+    assert told(*held) == {}, "whoever reads committed messages cannot go on"
+    before = [look(minute, [10 * minute, 5], stable=[1_000, 6]) for minute in range(8)]
+    assert told(*before)["stuck_seconds"] == 420, "there is a message before the transaction"
+    none = [look(minute, [10 * minute, 5], stable=[1_000, 1_000]) for minute in range(8)]
+    assert told(*none)["stuck_seconds"] == 420, "no transaction is open"
 
 
 def test_what_goes_on_again_is_told_once_and_no_more() -> None:
