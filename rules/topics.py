@@ -1,5 +1,6 @@
 """What rules about topics and their readers share, whatever the pitfall: commands about one, and how severe it is."""
 
+from agent.model.counting import counted
 from agent.model.steps import code, quoted, typed
 from agent.model.subjects import Backlog
 from agent.model.things import Context, Topic
@@ -35,8 +36,10 @@ def counted_setting(topic: Topic, name: str) -> int | None:
 
 def sample(topic: Topic) -> str:
     """What has a topic's records looked at: the line of the configuration, or what stands in its way."""
+    if topic.sampled is not None and topic.unidentified is not None:
+        return f"wait: {counted(int(topic.sampled), 'record')} of it were looked at so far, of the last week"
     refused = topic.refused.get("records")
-    if refused and topic.sampled is None:
+    if refused:
         return f"its records were not looked at: {refused}"
     cluster, _, name = topic.topic.name.partition("/")
     return f"let records be sampled (off by default), in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]"
