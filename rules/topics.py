@@ -1,5 +1,6 @@
 """What rules about topics and their readers share, whatever the pitfall: commands about one, and how severe it is."""
 
+from agent.model.counting import counted
 from agent.model.steps import code, quoted, typed
 from agent.model.subjects import Backlog
 from agent.model.things import Context, Topic
@@ -36,9 +37,9 @@ def counted_setting(topic: Topic, name: str) -> int | None:
 def sample(topic: Topic) -> str:
     """What has a topic's records looked at: the line of the configuration, or what stands in its way; or to wait."""
     cluster, _, name = topic.topic.name.partition("/")
+    if topic.sampled is not None and topic.unidentified is not None:
+        return f"wait: {counted(int(topic.sampled), 'record')} of it were looked at so far, of the last week"
     refused = topic.refused.get("records", "")
     if refused.startswith(f"records of {name}: "):
         return f"its records were not looked at: {refused}"
-    if topic.sampled is not None:
-        return "wait until more of its records were looked at"
     return f"let records be sampled (off by default), in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]"

@@ -288,9 +288,13 @@ def _told(problem: Exception, where: str) -> TroubleError:
     if isinstance(problem, errors.SaslAuthenticationFailedError | errors.UnsupportedSaslMechanismError):
         return TroubleError(Why.LOGIN, f"{where}: {text}")
     if isinstance(problem, errors.RequestTimedOutError | errors.KafkaTimeoutError):
-        return TroubleError(Why.TIMEOUT, f"{where}: {text}")
+        return TroubleError(Why.TIMEOUT, f"{where}: timed out")  # after how many ms would be another reason each time
     if isinstance(problem, errors.IncompatibleBrokerVersion | errors.UnsupportedVersionError):
         return TroubleError(Why.UNSUPPORTED, f"{where}: not offered by this broker")
+    if isinstance(problem, errors.UnknownBrokerIdError):
+        return TroubleError(Why.UNREACHABLE, f"{where}: the cluster does not list it at the moment")
+    if isinstance(problem, errors.NodeNotReadyError):
+        return TroubleError(Why.UNREACHABLE, f"{where}: no connection")
     if isinstance(problem, errors.KafkaProtocolError):
         return TroubleError(Why.BROKEN, f"{where}: {text}")
     return TroubleError(Why.UNREACHABLE, f"{where}: {text}")
