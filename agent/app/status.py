@@ -28,7 +28,7 @@ def why_not_ready(parts: Parts) -> str:
     """What does not work now, in words; empty when all does."""
     intake = parts.memory.intake
     refusing = intake.why_not(1)  # byte: the smallest request that has one
-    told = [intake.broken, *parts.troubles.values()]
+    told = [intake.broken, *dict(parts.troubles).values()]
     waited = _waited(parts)
     if waited > PATIENCE:
         told.append(f"the store has not answered for {waited:.0f} s")
@@ -40,7 +40,8 @@ def why_not_ready(parts: Parts) -> str:
 
 
 def _waited(parts: Parts) -> float:
-    return max((monotonic() - began for name, began in parts.busy.items() if name in QUICK), default=0.0)
+    busy = dict(parts.busy)  # tasks begin and end while a page is made
+    return max((monotonic() - began for name, began in busy.items() if name in QUICK), default=0.0)
 
 
 def _unanswered(parts: Parts) -> bool:
@@ -90,7 +91,7 @@ def status(parts: Parts) -> Status:
         last_fact=parts.last_spans,
         facts=counters.spans,
         per_second=parts.rate,
-        refused=dict(counters.refused + parts.strangers),
+        refused=dict(Counter(counters.refused) + Counter(parts.strangers)),
         dropped=_dropped(parts),
         note="; ".join(f"{count:,} {why}" for why, count in _taken_otherwise(parts).items()),
         hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
@@ -171,7 +172,7 @@ def figures(parts: Parts) -> Figures:
     return Figures(
         version=__version__,
         received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded, **_asked(parts)},
-        refused={("otlp", why): count for why, count in (counters.refused + parts.strangers).items()},
+        refused={("otlp", why): count for why, count in (Counter(counters.refused) + Counter(parts.strangers)).items()},
         dropped={
             **{("otlp", why): count for why, count in _dropped(parts).items()},
             **_lost(parts),
