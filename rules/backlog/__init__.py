@@ -51,6 +51,12 @@ def deserted(backlog: Backlog) -> bool:
     return backlog.committed.values[:1] == backlog.committed.values[-1:]
 
 
+def patience(backlog: Backlog, least: timedelta, times: float) -> float:
+    """Seconds; a pause between commits that is normal for this group may come again, and come late."""
+    pause = backlog.commit_gap.total_seconds() if backlog.commit_gap is not None else 0.0
+    return max(least.total_seconds(), round(times * pause, 1))
+
+
 def lasting(seconds: float) -> str:
     """A time in words."""
     return length(timedelta(seconds=seconds))

@@ -8,7 +8,7 @@ from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Need, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, looked, offsets_of_its_own, unread
+from rules.backlog import LOOK, looked, offsets_of_its_own, patience, unread
 from rules.backlog.stalled_group.steps import Cause, cause, steps
 
 
@@ -35,7 +35,7 @@ class Config:
 )
 def stalled_group(backlog: Backlog, cfg: Config) -> Verdict:
     """Messages wait, and no commit comes."""
-    waited, limit = _waited(backlog), _limit(backlog, cfg)
+    waited, limit = _waited(backlog), patience(backlog, cfg.least, cfg.pauses)
     parts = (
         offsets_of_its_own(backlog),
         looked(backlog, cfg.stale),
@@ -72,12 +72,6 @@ def _waited(backlog: Backlog) -> float | None:
         elif began is None:
             began = at
     return 0.0 if began is None else round(now - began, 1)
-
-
-def _limit(backlog: Backlog, cfg: Config) -> float:
-    """Seconds; a pause that is normal for this group may come again, and come late."""
-    pause = backlog.commit_gap.total_seconds() if backlog.commit_gap is not None else 0.0
-    return max(cfg.least.total_seconds(), round(cfg.pauses * pause, 1))
 
 
 def _arrived(backlog: Backlog) -> int | None:

@@ -2,6 +2,7 @@
 
 from agent.model.steps import code, few, own, typed
 from agent.model.things import Letters, Topic
+from rules.dead_letters import failures
 from rules.topics import BROKER
 
 
@@ -13,12 +14,8 @@ def steps(topic: Topic, letters: Letters) -> tuple[str, ...]:
         f"--property print.timestamp=true"
     )
     return (
-        f"Look at what comes now, with the headers that say what failed{_named(letters)}: {look}.",
+        f"Look at what comes now, with the headers that say what failed{failures(letters)}: {look}.",
         f"See what changed just before: a deploy or a schema of a writer of {source}, or of its reader; roll it back.",
         f"If that takes long, pause the writer, or let the reader of {source} halt rather than fail on all of it.",
         f"When it is mended, put the letters of {own(topic.topic)} since then back into {source}.",
     )
-
-
-def _named(letters: Letters) -> str:
-    return f" ({few(letters.errors)})" if letters.errors else ""

@@ -20,7 +20,7 @@ from agent.model.verdict import (
     Verdict,
     fails_when,
 )
-from rules.backlog import LOOK, looked, offsets_of_its_own, unread
+from rules.backlog import LOOK, looked, offsets_of_its_own, patience, unread
 from rules.dead_letters.poison_message.steps import steps
 
 
@@ -51,13 +51,14 @@ def poison_message(backlog: Backlog, cfg: Config) -> Verdict:
     """One message fails again and again, and what is behind it in its partition waits."""
     found = backlog.stuck
     stands = 0.0 if found is None else found.standing.total_seconds()
+    limit = patience(backlog, cfg.standing, cfg.pauses)
     parts = (
         offsets_of_its_own(backlog),
         looked(backlog, cfg.stale),
         unread(backlog),
-        Claim("s for which a partition stands while others go on", stands, ">=", _limit(backlog, cfg)),
+        Claim("s for which a partition stands while others go on", stands, ">=", limit),
     )
-    if found is None or stands < _limit(backlog, cfg):
+    if found is None or stands < limit:
         return fails_when(*parts, says="", meets=f"No partition of {backlog.topic.name} stands still by itself.")
     proven = (found.attempts or 0) >= cfg.attempts and (found.failing or timedelta(0)) >= cfg.failing
     return fails_when(
@@ -73,11 +74,6 @@ def poison_message(backlog: Backlog, cfg: Config) -> Verdict:
         show=_shown(found),
         do=steps(backlog, found),
     )
-
-
-def _limit(backlog: Backlog, cfg: Config) -> float:
-    pause = backlog.commit_gap.total_seconds() if backlog.commit_gap is not None else 0.0
-    return max(cfg.standing.total_seconds(), round(cfg.pauses * pause, 1))
 
 
 _SPANS = "send spans of processing with their partition and offset, and errors as their status"

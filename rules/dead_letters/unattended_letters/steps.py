@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from agent.model.steps import code, declare, few, own, typed
 from agent.model.things import Letters, Topic
+from rules.dead_letters import failures
 from rules.topics import BROKER, set_on
 
 
@@ -21,7 +22,7 @@ def steps(topic: Topic, letters: Letters, *, waits: bool, keep: timedelta) -> tu
     source = few(one.name.partition("/")[2] for one in letters.sources) or "the topic that they are of"
     return (
         longer,
-        f"Look at the first ones, with the headers that say what failed{_named(letters)}: {look}.",
+        f"Look at the first ones, with the headers that say what failed{failures(letters)}: {look}.",
         f"Mend the cause, then put what can be processed now back into {source}, and commit past the rest.",
         f"Give {name} an owner, an alert on its first message, and a runbook for both.",
         _terminal(topic),
@@ -30,7 +31,3 @@ def steps(topic: Topic, letters: Letters, *, waits: bool, keep: timedelta) -> tu
 
 def _terminal(topic: Topic) -> str:
     return f"If they end there by design, declare {declare(topic.topic, 'terminal', 'true')}."
-
-
-def _named(letters: Letters) -> str:
-    return f" ({few(letters.errors)})" if letters.errors else ""

@@ -49,7 +49,7 @@ def no_identity(topic: Topic, cfg: Config) -> Verdict:
 
 def _table(topic: Topic) -> bool:
     """The last state of each key is all that counts: to get it twice changes nothing."""
-    return "compact" in topic.settings.get("cleanup.policy", "") and topic.full_state is not False
+    return topic.compacted and topic.full_state is not False
 
 
 def _sealed(topic: Topic, cfg: Config) -> bool:

@@ -26,7 +26,7 @@ def reused_identity(topic: Topic, cfg: Config) -> Verdict:
     pairs, ids = topic.reused, topic.reused_ids
     return fails_when(
         OnlyIf("a topic of somebody's own (it is internal by its name)", not topic.internal),
-        OnlyIf("a topic of events (compacted, an identity names what changes)", not _compacts(topic)),
+        OnlyIf("a topic of events (compacted, an identity names what changes)", not topic.compacted),
         Need(
             "identities compared with their contents",
             None if pairs is None else topic.identified,
@@ -62,10 +62,6 @@ def _learn(topic: Topic, cfg: Config) -> str:
             "give events an identity where it can be seen without their schema: CloudEvents, or a header `message-id`"
         )
     return sample(topic)
-
-
-def _compacts(topic: Topic) -> bool:
-    return "compact" in topic.settings.get("cleanup.policy", "")
 
 
 def _says(topic: Topic, pairs: int, ids: int) -> str:
