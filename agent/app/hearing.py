@@ -3,25 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from agent.model.facts import Merge, Sample, Setting
-from agent.model.seam import Component, source, subject_of
+from agent.model.facts import Setting
+from agent.model.hearing import WATCHED, heard
+from agent.model.seam import source_named
 from agent.store.store import Store
 
-HEARD, WATCHED = "looks", "watched"
 OTLP = "otlp/http"
 EVERY = timedelta(minutes=1)  #: between two times that a source which is always talking is noted
 NAME = "seamwatch"
-
-
-def component(name: str) -> Component:
-    """`kafka/prod` as the store's component."""
-    kind, _, rest = name.partition("/")
-    return source(kind, rest or "-")
-
-
-def heard(name: str, at: datetime) -> Sample:
-    """A source told something."""
-    return Sample(subject_of(component(name)), HEARD, at, 1.0, Merge.LAST)
 
 
 class Hearing:
@@ -36,7 +25,7 @@ class Hearing:
         watched = set(names)
         known = {row.source for row in self._store.sources()}
         told = [
-            Setting(component(name), WATCHED, at.isoformat() if name in watched else None, at, NAME)
+            Setting(source_named(name), WATCHED, at.isoformat() if name in watched else None, at, NAME)
             for name in sorted(watched | known)
         ]
         self._store.record(settings=told)
@@ -45,5 +34,5 @@ class Hearing:
         """It told something; written once a minute."""
         last = self._noted.get(name)
         if last is None or not timedelta(0) <= at - last < EVERY:
-            self._store.record([heard(name, at)])
+            self._store.record([heard(source_named(name), at)])
             self._noted[name] = at

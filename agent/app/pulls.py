@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Thread
 
-from agent.app.hearing import heard
 from agent.app.looks import Looks
+from agent.model.hearing import heard
 from agent.model.pull import Lack, NotSeenError, Pull, Seen
+from agent.model.seam import source_named
 from agent.store.engine import StoreError, StoreProblem
 from agent.store.store import Store
 
@@ -98,7 +99,9 @@ class Pulling:
             if not self._attached:
                 self._store.attach(seen.at)
                 self._attached = True
-            own = () if told.kind == "kafka" else (heard(told.source, seen.at),)  # a look at Kafka tells it already
+            own = (
+                () if told.kind == "kafka" else (heard(source_named(told.source), seen.at),)
+            )  # a look at Kafka tells it already
             self._looks.hold(told.source, (*seen.facts, *own), seen.at)
             self._looks.write()
             told.trouble = ""

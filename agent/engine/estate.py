@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import TypeVar
 
 from agent.engine.held import held
-from agent.engine.measured import BACKLOG_SERIES, LOOKS, WRITERS
+from agent.engine.measured import BACKLOG_SERIES, WRITERS
 from agent.model.declared import Declarations
 from agent.model.facts import Column, Exemplar, ExemplarKind, Run, Setting
 from agent.model.flush import Key
+from agent.model.hearing import LOOKS
 from agent.model.kafka import samples
 from agent.model.seam import Component, SeamKey, SubjectRef, source, subject_of
 from agent.model.series import NO_SERIES, Series

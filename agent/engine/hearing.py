@@ -5,18 +5,17 @@ from typing import Any
 
 from agent.engine.estate import NOTHING, Estate
 from agent.model.facts import Column
+from agent.model.hearing import WATCHED, sends_spans
 from agent.model.seam import Component, group_on_topic
 from agent.model.series import NO_SERIES, Series
-
-SPANS = "otlp/"
 
 
 def hearing(estate: Estate, one: Component, last: datetime | None) -> dict[str, Any]:
     """The fields of a source, heard last at some instant, that tell whether it fell silent."""
-    heard, watched = estate.heard(one, last), estate.settings.get(one, {}).get("watched")
+    heard, watched = estate.heard(one, last), estate.settings.get(one, {}).get(WATCHED)
     since = _time(watched)
     told: dict[str, Any] = {"heard": heard, "watched": watched is not None, "since": since}
-    if one.name.startswith(SPANS) and heard.times:
+    if sends_spans(one) and heard.times:
         told["moved"] = _moved(estate, max(heard.times[-1], since.timestamp() if since else 0.0))
     return told
 

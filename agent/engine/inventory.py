@@ -15,7 +15,7 @@ from agent.engine.topics import Around
 from agent.engine.versions import Owners, endless, longest, replayed, told_versions
 from agent.model import subjects as s
 from agent.model.facts import Column
-from agent.model.seam import ESTATE, Component, SeamKey, server_of, source, team
+from agent.model.seam import ESTATE, Component, SeamKey, server_of, source, source_named, team
 from agent.model.series import NO_SERIES
 
 _CONNECTOR_OWN = ("type", "state", "topics_seen", "tasks", "tasks_failed")
@@ -181,8 +181,7 @@ def teams(estate: Estate) -> Iterable[s.Team]:
 def sources(estate: Estate) -> Iterable[s.Source]:
     """Each source of facts and when it was last heard."""
     for row in estate.sources:
-        kind, _, name = row.source.partition("/")
-        one = source(kind, name or "-")
+        one = source_named(row.source)
         yield s.Source(
             source=one,
             last_success=row.last_success,

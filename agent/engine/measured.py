@@ -1,6 +1,7 @@
 """Which measures a backlog is made of, by the field that a rule reads."""
 
-LOOKS = "looks"  #: of a source: when it looked
+from agent.model.hearing import LOOKS
+
 #: Held at each look until they are told again.
 OF_PAIR = {
     "lag": "lag",

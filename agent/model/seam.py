@@ -210,6 +210,12 @@ def source(kind: str, name: str) -> Component:
     return Component("source", f"{clean(kind)}/{clean(name)}")
 
 
+def source_named(name: str) -> Component:
+    """A source by the name that the store's row of it has: `kafka/prod`."""
+    kind, _, rest = name.partition("/")
+    return source(kind, rest or UNKNOWN)
+
+
 ESTATE = Component("estate", UNKNOWN)
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.app.hearing import Hearing, heard
+from agent.app.hearing import Hearing
 from agent.engine.estate import Estate
 from agent.engine.inventory import sources
 from agent.model.declared import Declarations
+from agent.model.hearing import heard
+from agent.model.seam import source_named
 from agent.model.verdict import Outcome
 from agent.store.store import Store, open_store
 from rules.observability.silent_source.rule import Config, silent_source
@@ -28,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def hear(store: Store, every: timedelta, until: timedelta) -> None:
     at = START
     while at <= START + until:
-        store.record([heard(KAFKA, at)])
+        store.record([heard(source_named(KAFKA), at)])
         store.touch_source(KAFKA, at)
         at += every
 

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from agent.model import seam
-from agent.model.facts import Fact, Sample, Setting, Sighting
+from agent.model.facts import Fact, Setting, Sighting
+from agent.model.hearing import heard
 from agent.model.kafka import samples
 from agent.model.kafka.gone import Gone
 from agent.model.kafka.groups import NAME, GroupFacts, assigned, attributes, clients
@@ -45,7 +46,7 @@ class Fold:
         yield from _about_source(look)
         yield from self._settings(look)
         if look.topics is not None or look.committed is not None:
-            yield Sample(subject_of(seam.source(NAME, look.cluster)), "looks", look.at, 1.0)
+            yield heard(seam.source(NAME, look.cluster), look.at)
         if look.topics is not None:
             for name, about in look.topics.about.items():
                 if about.settings is not None:

@@ -6,13 +6,12 @@ from itertools import pairwise
 from statistics import median
 
 from agent.model.counting import counted
+from agent.model.hearing import sends_spans
 from agent.model.rule import Hold, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Source
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Verdict, fails_when
 from rules.observability.silent_source.steps import steps
-
-SPANS = "otlp/"
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def silent_source(source: Source, cfg: Config) -> Verdict:
     silent = round(max(0.0, source.as_of.timestamp() - _last(source)), 1) if times else None
     usual, history = _usual(source), round((times[-1] - times[0]) / 3600, 2) if times else 0.0
     limit = max(cfg.least.total_seconds(), round(cfg.pauses * (usual or 0.0), 1))
-    spans = source.source.name.startswith(SPANS)
+    spans = sends_spans(source.source)
     moved = (
         Claim(
             "messages that traced groups have read since",
