@@ -65,6 +65,11 @@ def _dropped(parts: Parts) -> dict[str, int]:
     return {why: count for why, count in parts.memory.aggregator.lost().items() if why not in kept}
 
 
+def _refused(parts: Parts) -> dict[str, int]:
+    """Requests that were refused, and what spoke no HTTP at all, by reason."""
+    return dict(Counter(parts.receiver.counters.refused) + Counter(parts.strangers))
+
+
 def recordings(store: Store) -> tuple[SourceRow, ...]:
     """What the store tells of recordings."""
     return tuple(row for row in store.sources() if row.source.startswith("recording/"))
@@ -91,7 +96,7 @@ def status(parts: Parts) -> Status:
         last_fact=parts.last_spans,
         facts=counters.spans,
         per_second=parts.rate,
-        refused=dict(Counter(counters.refused) + Counter(parts.strangers)),
+        refused=_refused(parts),
         dropped=_dropped(parts),
         note="; ".join(f"{count:,} {why}" for why, count in _taken_otherwise(parts).items()),
         hint=f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{address}",
@@ -172,7 +177,7 @@ def figures(parts: Parts) -> Figures:
     return Figures(
         version=__version__,
         received={("otlp", ""): counters.spans - sum(other.values()), **other_spans, **recorded, **_asked(parts)},
-        refused={("otlp", why): count for why, count in (Counter(counters.refused) + Counter(parts.strangers)).items()},
+        refused={("otlp", why): count for why, count in _refused(parts).items()},
         dropped={
             **{("otlp", why): count for why, count in _dropped(parts).items()},
             **_lost(parts),

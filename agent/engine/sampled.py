@@ -12,8 +12,6 @@ from agent.model.kafka import samples
 from agent.model.seam import Component, subject_of
 from agent.model.series import NO_SERIES
 
-#: a field that is an event's identity, or that of a thing and so may serve as one
-_ID_FIELD = re.compile(r"(?:_?id|uuid|guid|(?:message|event|record)_?id|idempotency_?key)", re.IGNORECASE)
 _NUMBERED = re.compile(r"\b(\w{1,60})\s*=\s*\d{1,9}\s*[;\[]")  #: a field of a Protobuf message
 
 
@@ -59,7 +57,7 @@ def _identity_in(estate: Estate, subjects: Iterable[Component]) -> bool | None:
     known = [names for names in found if names is not None]
     if not known:
         return None
-    return all(any(_ID_FIELD.fullmatch(name) for name in names) for names in known)
+    return all(any(samples.ID_FIELD.fullmatch(name) for name in names) for names in known)
 
 
 def _names(settings: Mapping[str, str]) -> list[str] | None:

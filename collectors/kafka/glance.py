@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from agent.model.kafka.samples import ID_FIELD
 from collectors.kafka.batches import Record
 
 MOST_JSON = 256 << 10  #: bytes of a body that is read as JSON; a larger one is hashed as it is
@@ -24,8 +25,6 @@ _ID = re.compile(
     r"(?:x[_-])?(?:(?:message|event|record|idempotency)[_-]?(?:id|key)|id|uuid|nservicebus[.]messageid|mt-messageid)",
     re.IGNORECASE,
 )
-#: fields of a body that do; `id` alone may be that of a thing, so it is an identity, and is not compared
-_ID_FIELD = re.compile(r"(?:_?id|uuid|guid|(?:message|event|record)_?id|idempotency_?key)", re.IGNORECASE)
 _SOURCE = re.compile(r"(?:x[_-])?(?:source|producer|service|service[_-]name|origin|app|application)", re.IGNORECASE)
 _SCHEMA = re.compile(
     r"__(?:value|key)_schema_id|apicurio[.]value[.](?:globalid|contentid|artifactid)|(?:ce[_-])?dataschema"
@@ -147,7 +146,7 @@ def _told(value: bytes, body: Mapping[str, Any] | None) -> bool | None:
     if body is not None:
         inner = body.get("data")
         names = [*body, *(inner if isinstance(inner, dict) else ())]
-        return any(_ID_FIELD.fullmatch(name) for name in names)
+        return any(ID_FIELD.fullmatch(name) for name in names)
     return False if value and not _framed(value) and _plain(value) else None
 
 

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.model.kafka.look import Sampled
+from agent.model.kafka.samples import ADDED
 from collectors.recording.section import Section
 
-COUNTS = (
-    "records", "bytes", "largest", "keyless", "framed", "judged", "unidentified", "sealed", "identified", "repeated",
-    "reused", "reused_ids", "passed_over", "unread",
-)  # fmt: skip
+COUNTS = (*ADDED.values(), "largest")
 NAMES = ("nameless", "origins", "errors")
 TEXTS = ("example", "unread_why")
 _STATES = {"true": True, "false": False}

@@ -3,10 +3,8 @@
 import gzip
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from agent.model.kafka.facts import Fold
 from agent.model.kafka.look import Committed, Group, Look, Member, Segments, TopicAbout, Topics
 from agent.model.pull import Lack
 from agent.model.series import Series
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from agent.web import site
 from agent.web.brokers import time_to_drain
 from agent.web.status import CollectorStatus, Status
@@ -31,13 +29,6 @@ pytestmark = pytest.mark.slow
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 GRANT = "kafka-acls.sh --bootstrap-server b:9092 --add --allow-principal User:s --operation Describe --group '*'"
 LACK = Lack("Describe Group", "LAG-01", GRANT)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def parts(topic: str, *numbers: int) -> frozenset[tuple[str, int]]:

@@ -1,14 +1,12 @@
 """What changed when, as a page and as JSON: filtered, paged, in words; bad questions are refused with what is right."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from agent.store.store import Store, open_store
+from agent.store.store import Store
 from agent.web import site
 from agent.web.history import value
 from tests.web.test_brokers import START, client, keep, look
@@ -17,13 +15,6 @@ from tests.web.test_states import title
 
 pytestmark = pytest.mark.slow
 WEEK, DAY = "604800000", "86400000"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    yield opened
-    opened.close()
 
 
 def test_an_estate_in_which_nothing_is_watched_or_changed_says_which(store: Store) -> None:

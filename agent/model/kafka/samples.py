@@ -1,5 +1,6 @@
 """What sampled records of a topic tell: counts that add up over time, and names that headers gave."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -30,6 +31,8 @@ LARGEST = "sampled_largest"
 NAMELESS, EXAMPLE, FULL_STATE = "sampled.nameless", "sampled.example", "sampled.full_state"
 ORIGINS, ERRORS, UNREAD = "sampled.origins", "sampled.errors", "sampled.unread"
 SEPARATOR = "\n"
+#: Fields of a body, or of its schema, that name one event; `id` alone may be that of a thing: it is never compared.
+ID_FIELD = re.compile(r"(?:_?id|uuid|guid|(?:message|event|record)_?id|idempotency_?key)", re.IGNORECASE)
 
 
 def facts(look: Look) -> Iterator[Fact]:
