@@ -9,8 +9,10 @@ from collectors.kafka.ladder import LADDER
 
 #: Rules that are blind, or see less, without a right; by its name in the ladder.
 NEEDED_BY = {
-    "Describe Topic": "LAG-01 to LAG-09, DLQ-01, DLQ-03 to DLQ-06, GRW-02, GOV-07, GOV-08, RCV-10, SCH-03",
-    "Describe Group": "LAG-01 to LAG-09, DLQ-03, DLQ-05, GRW-02, GOV-07",
+    "Describe Topic": (
+        "LAG-01 to LAG-09, DLQ-01, DLQ-03 to DLQ-06, GRW-01, GRW-02, GOV-07, GOV-08, RCV-10, SCH-03, TRC-02"
+    ),
+    "Describe Group": "LAG-01 to LAG-09, DLQ-03, DLQ-05, GRW-01, GRW-02, GOV-07, TRC-02",
     "DescribeConfigs Topic": "LAG-04, DLQ-03, IDM-05, SCH-01, RCV-10",
     "DescribeConfigs Group": "DLQ-01 for share groups",
     "Describe TransactionalId": "LAG-08 names no transaction",
