@@ -31,7 +31,7 @@ class Config:
 )
 def untraced_hop(seam: Seam, cfg: Config) -> Verdict:
     """A broker counts messages that no spans tell of."""
-    share = _share(seam)
+    share = _share(seam, cfg)
     return fails_when(
         OnlyIf("a group that reads a topic", seam.key.kind == "consumes"),
         OnlyIf("a seam that a workflow declares", seam.declared),
@@ -57,15 +57,15 @@ def untraced_hop(seam: Seam, cfg: Config) -> Verdict:
 _WATCH = "let the agent watch the cluster for a day (`clusters` in the configuration)"
 
 
-def _share(seam: Seam) -> float | None:
+def _share(seam: Seam, cfg: Config) -> float | None:
     """Of what the broker counts, what spans tell of, sampling allowed for; None where its share is not known.
 
-    None at all is none, and more than half is enough, whatever the sampling.
+    None at all is none, and what is enough is so whatever the sampling.
     """
     if not seam.counted:
         return None if seam.counted is None else 1.0
     told = seam.count / (seam.sampled or 1.0) / seam.counted
-    known = seam.sampled is not None or seam.count == 0 or told >= 0.5
+    known = seam.sampled is not None or seam.count == 0 or told >= cfg.seen
     return round(min(told, 1.0), 4) if known else None
 
 
