@@ -148,8 +148,11 @@ class Estate:
         return name
 
     def leave_open(self, topic: str, count: int = 1, record: Record | None = None, **settings: Any) -> str:
-        """Produce in a transaction that stays open as long as the estate, or `transaction_timeout_ms`; its ID."""
-        producer, name = self._begun(topic, count, record, **settings)
+        """Produce in a transaction that stays open as long as the estate, or `transaction_timeout_ms`; its ID.
+
+        A minute is the client's own, which a test on a busy machine outlasts; 15 are the most that a broker allows.
+        """
+        producer, name = self._begun(topic, count, record, **{"transaction_timeout_ms": 900_000, **settings})
         self._open.callback(_abandon, producer)
         return name
 
