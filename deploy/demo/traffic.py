@@ -51,11 +51,25 @@ GROUPS: dict[str, tuple[str, int | None]] = {
 _AUDITED, _DELETED = 240, 180  #: messages of one partition, and how many of them are deleted
 _SILENT = 60.0  #: seconds without an answer after which a broker is gone
 _JOIN = 120.0  #: seconds for all groups to get their partitions
-_QUICK = {"bootstrap_timeout_ms": 5_000}
+_QUICK = {"bootstrap_timeout_ms": 5_000}  #: at the end, when the broker may be gone
 
 
-class _Gone(Exception):  # noqa: N818  # it ends the traffic and is no error of ours
+class _End(Exception):  # noqa: N818  # it ends the traffic and is no error of ours
+    """Why the part of the demo on the broker ends, as what is said of the broker."""
+
+
+class _Gone(_End):
     """The broker does not answer any more."""
+
+    def __init__(self) -> None:
+        super().__init__("does not answer any more")
+
+
+class _Slow(_End):
+    """What was waited for did not come in time."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"answers, and {what} within {_JOIN:.0f} s")
 
 
 @dataclass
@@ -65,6 +79,16 @@ class _Reader:
     members: list[Any]
     rate: int | None
     read: int = 0
+
+
+def _why(problem: Exception) -> str:
+    """What is said of a broker on which the demo cannot go on."""
+    name = type(problem).__name__
+    if isinstance(problem, _End):
+        return str(problem)
+    if isinstance(problem, (KafkaTimeoutError, KafkaConnectionError, OSError)):
+        return f"does not answer any more ({name})"
+    return f"refuses what the demo does ({name})"
 
 
 def _hush() -> None:
@@ -78,7 +102,7 @@ class Traffic:
     def __init__(self, kafka: Kafka, say: Callable[[str], None], alive: Callable[[], bool] = lambda: True) -> None:
         self._kafka, self._say, self._alive = kafka, say, alive
         self.prefix = "demo." if kafka.own else f"{PREFIX}{secrets.token_hex(2)}."
-        self._settings: dict[str, Any] = {"bootstrap_servers": kafka.address, **_QUICK}
+        self._settings: dict[str, Any] = {"bootstrap_servers": kafka.address}
         self._readers: dict[str, _Reader] = {}
         self._open: list[Any] = []
         self._answered = time.monotonic()
@@ -100,12 +124,10 @@ class Traffic:
         try:
             self._make()
             self._live()
-        except (_Gone, KafkaError, OSError) as problem:
+        except (_End, KafkaError, OSError) as problem:
             if not self._over.is_set():
-                gone = isinstance(problem, (_Gone, KafkaTimeoutError, KafkaConnectionError))
-                what = "does not answer any more" if gone else f"refuses what the demo does ({type(problem).__name__})"
-                where = self._kafka.address
-                self._say(f"The broker at {where} {what}. Its part of the demo ends; the simulated shop goes on.")
+                where = f"The broker at {self._kafka.address} {_why(problem)}"
+                self._say(f"{where}. Its part of the demo ends; the simulated shop goes on.")
         finally:
             self._close()
 
@@ -159,7 +181,9 @@ class Traffic:
             if all(map(_shared, self._readers.values())):
                 return
             if time.monotonic() > end:
-                raise _Gone
+                waiting = sorted(name for name, reader in self._readers.items() if not _shared(reader))
+                message = f"gave {', '.join(waiting)} no partitions"
+                raise _Slow(message)
 
     def _audit(self) -> None:
         """Archive stands still after its first messages, of which most are deleted; auditors had read them all."""
@@ -169,7 +193,8 @@ class Traffic:
             while reader.read < wanted and not self._over.is_set():
                 reader.read += _count(reader.members[0].poll(timeout_ms=200, max_records=wanted - reader.read))
                 if time.monotonic() > end:
-                    raise _Gone
+                    message = f"sent {group} {reader.read} of {wanted} messages"
+                    raise _Slow(message)
             reader.members[0].commit()
         archive = self._readers["archive"].members[0]
         archive.pause(*archive.assignment())
@@ -237,7 +262,7 @@ class Traffic:
             with suppress(KafkaError, OSError):
                 member.close(autocommit=False, timeout_ms=5_000)
         try:
-            admin = KafkaAdminClient(**self._settings)
+            admin = KafkaAdminClient(**self._settings, **_QUICK)
             try:
                 told: dict[str, str] = admin.delete_groups([self.prefix + group for group in self._readers])
                 admin.delete_topics([name for name in admin.list_topics() if name.startswith(self.prefix)])

@@ -65,6 +65,22 @@ def test_a_broker_that_is_given_has_troubles_beside_what_is_well_and_gets_back_w
     assert (said, mine in estate.admin.list_topics(), theirs in estate.groups()) == ([], True, True)
 
 
+def test_a_broker_that_answers_and_is_too_slow_is_not_called_lost(
+    broker: str, estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.demo.traffic._JOIN", 0.0)
+    said: list[str] = []
+    traffic = Traffic(Kafka(broker, own=False), said.append)
+    traffic.start()
+    eventually(lambda: said, "it ends")
+    traffic.stop()
+    [why] = said
+    assert why.startswith(f"The broker at {broker} answers, and gave ")
+    assert "invoicing" in why
+    assert "no partitions within 0 s. Its part of the demo ends" in why
+    eventually(lambda: not left(estate, traffic.prefix), "its topics and groups are gone")
+
+
 class Running:
     """The whole demo, as `make demo` runs it."""
 
