@@ -159,7 +159,15 @@ def _broker(told: Brokers) -> BrokerShape:
 
 
 def _cell(one: Cell) -> dict[str, int | float | None]:
-    return {"partition": one.number, "lag": one.lag, "age_seconds": one.age, "share_of_writes": one.share}
+    return {
+        "partition": one.number,
+        "lag": one.lag,
+        "age_seconds": one.age,
+        "share_of_writes": one.share,
+        "written_per_second": one.written,
+        "read_per_second": one.read,
+        "seconds_since_commit": one.still,
+    }
 
 
 def change(one: Change) -> ChangeShape:

@@ -4,25 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from markupsafe import Markup
-
 from agent.model.counting import noun
-from agent.model.kafka.snapshots import MEMBERS, ON, Cell, Partitions, Shown, members_of, numbers, partitions_of
+from agent.model.kafka.snapshots import MEMBERS, Shown, members_of, numbers
 from agent.model.pull import Lack
 from agent.model.seam import Component, SeamKey, source
 from agent.model.series import Series
 from agent.store.history import Asked, Change, InForce
 from agent.store.store import Store
-from agent.web.draw.heat import heat, shades, waits
 from agent.web.history import Line, lines, setting_name, value
+from agent.web.partitions import OLD, Heat, heat_of
 from agent.web.status import Status
-from agent.web.words import count, share, span
+from agent.web.words import count, span
 
 MOST_MEMBERS = 50
-NAMED = 8  #: partitions in the table below the cells
 MOST_CHANGES = 8
 KEPT = timedelta(days=90)  #: of changes, on a seam's page
-OLD = timedelta(minutes=15)  #: what did not change is told again within ten
 _RATE = 600.0  #: s over which reading and writing are compared
 _AT_HAND = 15.0  #: s; what is written in it is always unread somewhere: commits come every few seconds
 _ALWAYS = ("retention.ms", "retention.bytes", "cleanup.policy", "min.insync.replicas", "replication", "partitions")
@@ -53,6 +49,7 @@ class Group:
     at: datetime
     stale: bool
     how: tuple[str, ...]  #: protocol, state, coordinator, assignor
+    readers: Mapping[int, str] | None  #: who has which partition of the topic; None: not known of all
 
     @property
     def note(self) -> str:
@@ -61,25 +58,6 @@ class Group:
             return "nobody reads"
         busy = self.number - self.idle
         return f"{count(busy)} of {count(self.number)} {noun(busy, 'has', 'have')} partitions"
-
-
-@dataclass(frozen=True, slots=True)
-class Heat:
-    """The partitions of a topic as a group reads them."""
-
-    picture: Markup
-    legend: Markup
-    cells: tuple[Cell, ...]
-    hottest: tuple[Cell, ...]  #: the first few, furthest behind first
-    number: int
-    shown: int
-    most: int  #: unread of one
-    shares: bool
-    wrong: bool  #: a backlog of the seam is a finding
-    skew: str
-    at: datetime
-    stale: bool
-    says: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +101,13 @@ def brokers_of(
     group = key.target if key.kind == "consumes" and key.target.kind == "group" else None
     about = store.in_force(group) if group else {}
     whole = store.in_force(source("kafka", cluster))
-    heat_ = _heat(store, group, topic, now, wrong=wrong) if group else None
+    members = _group(store, group, topic, about, now) if group else None
+    readers = members.readers if members else None
     return Brokers(
         cluster,
         topic.name,
-        _group(store, group, topic, about, now) if group else None,
-        heat_,
+        members,
+        heat_of(store, group, topic, now, readers, wrong=wrong) if group else None,
         _settings(told, about, whole),
         tuple(_changed(store, [one for one in (topic, group) if one], source("kafka", cluster), now)),
         _facts(told, measures) if group else (),
@@ -159,7 +138,16 @@ def _group(
     told, name = members_of(found[0]), topic.name.partition("/")[2]
     first = sorted(told.shown, key=_order)[:MOST_MEMBERS]
     rows = tuple(_member(one, name) for one in first)
-    return Group(rows, told.number, told.idle, found[1], now - found[1] > OLD, _how(about))
+    stale = now - found[1] > OLD
+    readers = None if stale or len(told.shown) < told.number else _readers(told.shown, name)
+    return Group(rows, told.number, told.idle, found[1], stale, _how(about), readers)
+
+
+def _readers(shown: Sequence[Shown], topic: str) -> dict[int, str] | None:
+    """The client that has each partition; None while any member is being assigned or moved."""
+    if any(one.assigned is None or one.target is not None for one in shown):
+        return None
+    return {number: one.client for one in shown for number in numbers((one.assigned or {}).get(topic, ""))}
 
 
 def _order(one: Shown) -> tuple[int, str, str]:
@@ -214,57 +202,6 @@ def _how(about: Mapping[str, InForce]) -> tuple[str, ...]:
     if told.get("assignor"):
         found.append(f"assignor {told['assignor']}")
     return tuple(found)
-
-
-# -- partitions
-
-
-def _heat(store: Store, group: Component, topic: Component, now: datetime, *, wrong: bool) -> Heat | None:
-    found = store.latest(group, f"{ON}{topic.name.partition('/')[2]}")
-    if found is None:
-        return None
-    told = partitions_of(found[0])
-    hottest = sorted(told.cells, key=lambda cell: (-(cell.lag or 0), -(cell.age or 0.0), cell.number))
-    says = _says(told, hottest)
-    return Heat(
-        heat(told.cells, says, wrong=wrong),
-        shades(wrong=wrong),
-        told.cells,
-        tuple(hottest[:NAMED]),
-        told.number,
-        len(told.cells),
-        max((cell.lag or 0 for cell in told.cells), default=0),
-        any(cell.share is not None for cell in told.cells),
-        wrong,
-        _skew(told),
-        found[1],
-        now - found[1] > OLD and bool(hottest and hottest[0].lag),
-        says,
-    )
-
-
-def _says(told: Partitions, hottest: Sequence[Cell]) -> str:
-    behind, unknown = sum(bool(cell.lag) for cell in told.cells), sum(cell.lag is None for cell in told.cells)
-    head = f"{count(told.number)} {noun(told.number, 'partition')}"
-    if not behind:
-        return f"{head}, nothing unread" + (f", {count(unknown)} not known" if unknown else "")
-    first = hottest[0]
-    some = f"{count(behind)} with unread messages" if told.number > 1 else waits(first)
-    most = f"; partition {first.number} is furthest behind: {waits(first)}" if told.number > 1 else ""
-    return f"{head}, {some}{most}"
-
-
-def _skew(told: Partitions) -> str:
-    """The partition that takes most of what is written, where that is far over its part."""
-    known = [cell for cell in told.cells if cell.share is not None]
-    if told.number < 3 or not known:
-        return ""
-    most = max(known, key=lambda cell: cell.share or 0.0)
-    part = most.share or 0.0
-    even = f"an even part would be {share(1, told.number)}"
-    return (
-        f"Partition {most.number} gets {share(part, 1)} of what is written; {even}." if part * told.number >= 3 else ""
-    )
 
 
 # -- settings

@@ -20,7 +20,7 @@ from agent.ingest.aggregator import Aggregator
 from agent.model.declared import Declarations
 from agent.store.store import Store, open_store
 from collectors.otlp.decode import Decoder
-from tests.bench import kafka
+from tests.bench import kafka, pages
 from tests.bench.naive import Naive
 from tests.bench.payload import SPANS, START_NS, request
 
@@ -218,6 +218,7 @@ def main() -> int:
         live_seams, memory, page = live(Path(folder))
     told(f"RSS at {live_seams:,} live seams, MB", f"{memory:.0f}", "<= 180 at 5,000", memory <= 180)
     told(f"page p99 at {live_seams:,} seams, ms", f"{page:.0f}", "<= 50 at 5,000", page <= 50)
+    pages.measure(told)
     kafka.measure(told)
     return 0
 

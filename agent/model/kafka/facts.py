@@ -121,9 +121,10 @@ class Fold:
 
     def _pair(self, look: Look, committed: Committed, seen: Progress, sums: Summed, index: int) -> Iterator[Fact]:
         name, topic = committed.rows.names[index]
-        pair = Pair(self._subject(look, name, topic), topic, look, committed.rows.rows(index))
+        rows, standing = committed.rows.rows(index), self._standing[look.cluster]
+        pair = Pair(self._subject(look, name, topic), topic, look, rows, committed.offset[rows], standing.moved(rows))
         yield from self._pairs.facts(pair, seen, sums, index, committed.rows.number)
-        yield from self._standing[look.cluster].facts(pair, index)
+        yield from standing.facts(pair, index)
         if sums.whole[index] and sums.aged[index]:
             yield from self._rates.read(pair.subject, look.at, float(sums.committed[index]), sums.age[index])
         nobodys = orphaned(topic, committed.rows.number[pair.rows], (look.groups or {}).get(name, Group()))

@@ -11,7 +11,7 @@ from agent.model.kafka.look import UNSEEN, Committed, Group, Look, Real, Topics,
 from agent.model.kafka.news import News
 from agent.model.kafka.offsets import EndOffsets
 from agent.model.kafka.progress import Progress
-from agent.model.kafka.snapshots import ON, partitions_text
+from agent.model.kafka.snapshots import ON, Stands, partitions_text
 from agent.model.seam import Component, SubjectRef
 
 MAX_BEHIND = 16  #: partitions of a group on a topic that are told one by one, those furthest behind
@@ -31,6 +31,24 @@ class Pair:
     topic: str
     look: Look
     rows: slice
+    offset: Whole  #: what is committed for each partition
+    moved: Real  #: Unix seconds at which each partition's commit went on last; -inf: not seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Where the partitions of a group on a topic stood when they were shown last."""
+
+    at: float
+    number: Whole
+    offset: Whole
+    end: Whole
+
+    def rates(self, now: "_Told") -> tuple[Real | None, Real | None]:
+        """Records/s that were written to each partition and read from it since; None where they are not the same."""
+        if not np.array_equal(self.number, now.number) or now.at <= self.at:
+            return None, None
+        return _rate(self.end, now.end, now.at - self.at), _rate(self.offset, now.offset, now.at - self.at)
 
 
 class Summed:
@@ -66,7 +84,7 @@ class PairFacts:
 
     def __init__(self, offsets: EndOffsets, news: News) -> None:
         self._offsets, self._news = offsets, news
-        self._shown: dict[SubjectRef, float] = {}  #: of what is behind, when its partitions were told
+        self._shown: dict[SubjectRef, _Told] = {}  #: of what is behind, its partitions as they were told
         self._behind: dict[SubjectRef, dict[int, int]] = {}
         self._moved: dict[SubjectRef, tuple[float, float]] = {}  #: when commits advanced last, and the sum then
         self._gap: dict[SubjectRef, tuple[float, float]] = {}  #: the longest gap told, and when
@@ -144,13 +162,16 @@ class PairFacts:
     def _each(self, pair: Pair, seen: Progress, lag: int, numbers: Whole) -> Iterator[Fact]:
         """Where each partition stands, as it is shown: once a minute while something is unread, and once after it."""
         now, last = pair.look.at.timestamp(), self._shown.get(pair.subject)
-        if (not lag and not last) or (last and lag and 0 <= now - last < SHOWN_SECONDS):
+        if (not lag and not last) or (last and lag and 0 <= now - last.at < SHOWN_SECONDS):
             return
         self._shown.pop(pair.subject, None)
+        told = _Told(now, numbers, pair.offset, seen.end[pair.rows])
         if lag:
-            self._shown[pair.subject] = now
-        written = self._offsets.written((pair.look.cluster, pair.topic), now - SKEW_SECONDS)
-        text = partitions_text(numbers, seen.lag[pair.rows], seen.age[pair.rows], written)
+            self._shown[pair.subject] = told
+        written, read = last.rates(told) if last else (None, None)
+        window = self._offsets.written((pair.look.cluster, pair.topic), now - SKEW_SECONDS)
+        stands = Stands(numbers, seen.lag[pair.rows], seen.age[pair.rows], window, written, read, now - pair.moved)
+        text = partitions_text(stands)
         yield Setting(Component("group", pair.subject.name), f"{ON}{pair.topic}", text, pair.look.at, "kafka")
 
     def _one_by_one(self, pair: Pair, seen: Progress, numbers: Whole) -> Iterator[Fact]:
@@ -166,6 +187,13 @@ class PairFacts:
             self._behind[pair.subject] = now
         else:
             self._behind.pop(pair.subject, None)
+
+
+def _rate(before: Whole, now: Whole, seconds: float) -> Real:
+    """Records/s; NaN where either is not known, or an offset went back."""
+    known = (before != UNSEEN) & (now != UNSEEN) & (now >= before)
+    found: Real = np.where(known, (now - before) / seconds, np.nan)
+    return found
 
 
 def _number(text: str | None) -> float | None:

@@ -5,6 +5,7 @@ that a group that rebalances all day takes no more room than one that never does
 """
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -126,6 +127,9 @@ class Cell:
     lag: int | None  #: messages
     age: float | None  #: s, of the oldest unread one
     share: float | None  #: of what the topic got in the last 15 minutes
+    written: float | None = None  #: records/s since it was told before
+    read: float | None = None  #: records/s, by what was committed in the same time
+    still: int | None = None  #: s since its commit was seen to go on; None: not seen since the agent looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +140,51 @@ class Partitions:
     number: int = 0  #: of all
 
 
-def partitions_text(numbered: Whole, lag: Whole, age: Real, written: Whole | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """One row a partition that a group reads."""
+
+    number: Whole
+    lag: Whole  #: UNSEEN: not known
+    age: Real  #: s; NaN: not known
+    window: Whole | None = None  #: records of each partition of the topic in the last 15 minutes
+    written: Real | None = None  #: records/s; NaN: not known
+    read: Real | None = None
+    still: Real | None = None  #: s; not finite: not known
+
+
+def partitions_text(told: Stands) -> str:
     """Where each partition stands; of more than `MOST_CELLS` those furthest behind."""
-    rows = np.argsort(-lag, kind="stable")[:MOST_CELLS]
-    rows = rows[np.argsort(numbered[rows], kind="stable")]
+    rows = np.argsort(-told.lag, kind="stable")[:MOST_CELLS]
+    rows = rows[np.argsort(told.number[rows], kind="stable")]
+    numbered = told.number[rows]
     columns: dict[str, Any] = {
-        "of": len(numbered),
-        "p": ranges(numbered[rows].tolist()),
-        "lag": _short([None if value == UNSEEN else value for value in lag[rows].tolist()]),
-        "age": _short([None if value != value else round(value) for value in age[rows].tolist()]),
+        "of": len(told.number),
+        "p": ranges(numbered.tolist()),
+        "lag": _short([None if value == UNSEEN else value for value in told.lag[rows].tolist()]),
+        "age": _whole(told.age[rows]),
     }
-    if written is not None and written.sum() > 0:
-        inside = numbered[rows] < len(written)
+    if told.window is not None and told.window.sum() > 0:
+        inside = numbered < len(told.window)
         part = np.full(len(rows), np.nan)
-        part[inside] = written[numbered[rows][inside]] / written.sum()
+        part[inside] = told.window[numbered[inside]] / told.window.sum()
         columns["share"] = _short([None if value != value else round(value, 4) for value in part.tolist()])
+    for name, rate in (("w", told.written), ("r", told.read)):
+        if rate is not None:
+            columns[name] = _short([None if value != value else _figures(value) for value in rate[rows].tolist()])
+    if told.still is not None:
+        columns["m"] = _whole(told.still[rows])
     return json.dumps(columns, separators=(",", ":"))
+
+
+def _whole(values: Real) -> Any:
+    return _short([round(value) if math.isfinite(value) else None for value in values.tolist()])
+
+
+def _figures(rate: float) -> float | int:
+    """Three figures: more is no news."""
+    short = float(f"{rate:.3g}")
+    return int(short) if short.is_integer() else short
 
 
 def _short(values: list[Any]) -> Any:
@@ -163,8 +196,8 @@ def partitions_of(text: str) -> Partitions:
     """What `partitions_text` wrote."""
     told = json.loads(text)
     found = numbers(told["p"], MOST_CELLS)
-    lag, age, share = (_long(told.get(name), len(found)) for name in ("lag", "age", "share"))
-    return Partitions(tuple(map(Cell, found, lag, age, share)), told["of"])
+    columns = (_long(told.get(name), len(found)) for name in ("lag", "age", "share", "w", "r", "m"))
+    return Partitions(tuple(map(Cell, found, *columns)), told["of"])
 
 
 def _long(value: Any, count: int) -> Sequence[Any]:

@@ -51,6 +51,10 @@ class Standing:
         self._stands = committed.rows.highest(age).tolist()
         self._moving = committed.rows.total((when >= at - LATELY).astype(np.int64)).tolist()
 
+    def moved(self, rows: slice) -> Real:
+        """Unix seconds at which partitions of the last look went on last; -inf where that was not seen."""
+        return np.full(rows.stop - rows.start, NEVER) if self._last is None else self._last.moved[rows]
+
     def _carried(self, committed: Committed) -> _Columns:
         """What is known of the rows of this look: where they are those of before, the same."""
         last, count = self._last, len(committed.offset)

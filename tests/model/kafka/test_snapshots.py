@@ -9,6 +9,7 @@ from agent.model.kafka.look import Group, Member
 from agent.model.kafka.snapshots import (
     MOST_CELLS,
     MOST_TEXT,
+    Stands,
     members_of,
     members_text,
     numbers,
@@ -67,21 +68,22 @@ def test_members_are_bounded_and_all_are_counted() -> None:
 
 def test_partitions_are_read_back_each_with_lag_age_and_share() -> None:
     lag, age = np.array([0, 40, -1]), np.array([0.0, 61.4, np.nan])
-    found = partitions_of(partitions_text(np.arange(3), lag, age, np.array([10, 30, 0])))
+    found = partitions_of(partitions_text(Stands(np.arange(3), lag, age, np.array([10, 30, 0]))))
     told = [(cell.number, cell.lag, cell.age, cell.share) for cell in found.cells]
     assert told == [(0, 0, 0, 0.25), (1, 40, 61, 0.75), (2, None, None, 0.0)]
-    quiet = partitions_of(partitions_text(np.arange(3), lag, age, np.zeros(3, dtype=np.int64)))
+    quiet = partitions_of(partitions_text(Stands(np.arange(3), lag, age, np.zeros(3, dtype=np.int64))))
     assert {cell.share for cell in quiet.cells} == {None}, "a part of nothing is no part"
 
 
 def test_of_very_many_partitions_those_furthest_behind_are_kept() -> None:
     lag = np.arange(5_000)
-    text = partitions_text(np.arange(5_000), lag, lag.astype(float), None)
+    many = Stands(np.arange(5_000), lag, lag.astype(float), lag, lag / 7, lag / 7, lag.astype(float))
+    text = partitions_text(many)
     found = partitions_of(text)
     assert (found.number, len(found.cells)) == (5_000, MOST_CELLS)
     assert [cell.number for cell in found.cells] == list(range(4_000, 5_000))
-    assert len(text) < 16_000
-    same = partitions_text(np.arange(1_000), np.zeros(1_000, dtype=np.int64), np.zeros(1_000), None)
+    assert len(text) < 40_000
+    same = partitions_text(Stands(np.arange(1_000), np.zeros(1_000, dtype=np.int64), np.zeros(1_000)))
     assert len(same) < 100, "what is the same everywhere is written once"
     assert len(partitions_of(same).cells) == 1_000
 
@@ -93,3 +95,16 @@ def test_partitions_are_told_once_a_minute_while_something_waits_and_once_after_
         facts = fold.facts(look(15 * at, ends, done))
         told += [at for fact in facts if isinstance(fact, Setting) and fact.name == "now.on:orders"]
     assert told == [3, 7, 9], "healthy before; at once, a minute later, and when all is read"
+
+
+def test_partitions_are_told_with_what_is_written_and_read_a_second_and_when_their_commit_went_on() -> None:
+    fold, told = Fold(), []
+    for at in range(10):
+        facts = fold.facts(look(15 * at, [100 + 30 * at, 50], [min(100 + 15 * at, 160), 50]))
+        told += [
+            partitions_of(str(fact.value)) for fact in facts if isinstance(fact, Setting) and "now.on:" in fact.name
+        ]
+    first, later, last = told
+    assert [(cell.written, cell.read, cell.still) for cell in first.cells] == [(None, None, 0), (None, None, None)]
+    assert [(cell.written, cell.read, cell.still) for cell in later.cells] == [(2, 0.75, 15), (0, 0, None)]
+    assert [(cell.written, cell.read, cell.still) for cell in last.cells] == [(2, 0, 75), (0, 0, None)]
