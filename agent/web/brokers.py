@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from agent.model.counting import noun
 from agent.model.kafka.snapshots import MEMBERS, Shown, members_of, numbers
 from agent.model.pull import Lack
-from agent.model.seam import Component, SeamKey, source
+from agent.model.seam import Component, SeamKey, SubjectRef, source
 from agent.model.series import Series
 from agent.store.history import Asked, Change, InForce
 from agent.store.store import Store
@@ -118,6 +118,17 @@ def brokers_of(
         ),
         group is not None,
     )
+
+
+def behind(store: Store, subject: SubjectRef, now: datetime) -> Heat | None:
+    """The partitions that a group has unread, for a finding about it; None where nothing is known or unread."""
+    name = dict(subject.labels).get("topic")
+    if subject.kind != "group" or name is None:
+        return None
+    group, topic = Component("group", subject.name), Component("topic", name)
+    members = _group(store, group, topic, {}, now)
+    found = heat_of(store, group, topic, now, members.readers if members else None, wrong=True)
+    return found if found is not None and found.most and not found.stale else None
 
 
 def lacks_of(status: Status, cluster: str) -> tuple[Lack, ...]:

@@ -37,9 +37,28 @@ def steps(text: str) -> Markup:
 
 
 def told(steps: Sequence[str]) -> Markup:
-    """A finding's own steps. They hold names that senders made up: backticks are code, and nothing else is ours."""
-    items = [Markup("<li><div>{}</div></li>").format(coded(step)) for step in steps]
+    """A finding's own steps. They hold names that senders made up: backticks are code, and nothing else is ours.
+
+    A command that one runs stands below its sentence, to be selected whole by one click.
+    """
+    items = [Markup("<li><div>{}{}</div></li>").format(coded(said), _copies(run)) for said, run in map(_parted, steps)]
     return Markup('<ol class="steps">{}</ol>').format(Markup("").join(items))
+
+
+def _copies(commands: Sequence[str]) -> Markup:
+    return Markup("").join(Markup('<pre class="copy" tabindex="0">{}</pre>').format(one) for one in commands)
+
+
+def _parted(step: str) -> tuple[str, list[str]]:
+    """A step without its commands, and these."""
+    commands = [one for one in _CODE.findall(step) if " --" in one]
+    for one in commands:
+        code = f"`{one}`"
+        step = step.replace(f" ({code})", "").replace(f"({code}; ", "(").replace(f"({code}, ", "(")
+        step = (
+            step.removesuffix(f" {code}.") if step.endswith(f": {code}.") else step.replace(code, "the command below")
+        )
+    return step, commands
 
 
 def coded(text: str) -> Markup:

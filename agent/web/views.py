@@ -17,9 +17,10 @@ from agent.store.findings import Event, VerdictRow
 from agent.store.history import Asked, Change
 from agent.store.store import Store
 from agent.store.verdicts import BlindCause
-from agent.web.brokers import Brokers, brokers_of
+from agent.web.brokers import Brokers, behind, brokers_of
 from agent.web.duty import Duties
 from agent.web.overview import DAY, MINUTE, FindingView, Overview, Overviews, SeamView
+from agent.web.partitions import Heat
 from agent.web.words import slowness
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
@@ -60,6 +61,7 @@ class FindingPage:
     windows: tuple[Window, ...]
     fix: str  #: the rule's *How to fix*
     until: datetime  #: of its curves
+    behind: Heat | None  #: of a backlog that is there: its partitions, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Views:
             tuple(self._store.windows(seam.key, until - DAY, until)) if seam else (),
             section(readme(view.rule), "How to fix") if view.rule else "",
             until,
+            behind(self._store, finding.subject, self._clock()) if _is_backlog(view) and view.finding.shown else None,
         )
 
     def _measures(
@@ -173,7 +176,7 @@ class Views:
         measures: Mapping[str, Series] = {}
         if view.key.kind == "consumes":
             measures = self._measures(group_on_topic(view.key.source, view.key.target), now, span, _OF_SEAM)
-        late = any(one.rule is not None and one.rule.pitfall == "backlog" and not one.quiet for one in view.findings)
+        late = any(_is_backlog(one) and not one.quiet for one in view.findings)
         return SeamPage(
             view,
             tuple(self._store.windows(view.key, start, until)),
@@ -238,3 +241,7 @@ def section(text: str, heading: str) -> str:
 def total(views: Sequence[SeamView], column: Column) -> int:
     """One column over several seams."""
     return sum(view.values[column] for view in views if view.values)
+
+
+def _is_backlog(view: FindingView) -> bool:
+    return view.rule is not None and view.rule.pitfall == "backlog"

@@ -7,7 +7,12 @@ import pytest
 
 from agent.engine.round import Rounds
 from agent.model.declared import Declarations, Workflow
+from agent.model.kafka.look import Group, Member
+from agent.model.seam import SubjectRef
 from agent.store.store import Store
+from agent.web.brokers import behind
+from agent.web.prose import told as steps_told
+from tests.web.test_brokers import START, keep, look, parts
 from tests.web.test_site import NOW, RULES
 from tests.web.test_states import client
 
@@ -65,3 +70,36 @@ def test_a_severity_that_is_another_than_the_rule_s_is_told_with_its_reason(
     assert f"<dt>Severity</dt><dd>{says}</dd>" in html
     [told] = client(store).get("/api/v1/findings").json()
     assert told["severity_because"] == ("the workflow is declared critical" if impact else "")
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence", "commands"),
+    [
+        ("Raise it (`a.sh --topic x`).", "Raise it.", ["a.sh --topic x"]),
+        ("Add some (`a.sh --to 6`; keys move).", "Add some (keys move).", ["a.sh --to 6"]),
+        ("If not, delete it: `a.sh --delete`.", "If not, delete it:", ["a.sh --delete"]),
+        ("Ask (`a.sh --describe` shows it).", "Ask (the command below shows it).", ["a.sh --describe"]),
+        ("See `orders`, then (`a.sh --x <b>`).", "See <code>orders</code>, then.", ["a.sh --x &lt;b&gt;"]),
+        ("First `a --b`, then `c --d`.", "First the command below, then the command below.", ["a --b", "c --d"]),
+        ("A name `<b>'` alone.", "A name <code>&lt;b&gt;&#39;</code> alone.", []),
+    ],
+)
+def test_a_command_of_a_step_stands_below_it_to_be_copied_whole(step: str, sentence: str, commands: list[str]) -> None:
+    copies = "".join(f'<pre class="copy" tabindex="0">{one}</pre>' for one in commands)
+    assert str(steps_told([step])) == f'<ol class="steps"><li><div>{sentence}{copies}</div></li></ol>'
+
+
+@pytest.mark.parametrize(("lag", "shown"), [(900, True), (0, False)])
+def test_a_backlog_is_shown_partition_by_partition_while_there_is_one(store: Store, lag: int, shown: bool) -> None:
+    seen = Group("classic", "Stable", members=(Member("m-1", "billing-1", None, parts("orders", 0)),))
+    keep(store, look(0, [900, 40], group=seen), look(2, [lag, 0], group=seen))
+    where = SubjectRef("group", "prod/billing", (("topic", "prod/orders"),))
+    found = behind(store, where, START + timedelta(minutes=3))
+    assert (found is not None) is shown
+    if found is not None:
+        assert [(row.cell.number, row.cell.lag, row.reader.name, row.reader.nobody) for row in found.hottest] == [
+            (0, 900, "billing-1", False),
+            (1, 0, "", True),
+        ]
+    assert behind(store, SubjectRef("topic", "prod/orders"), START) is None
+    assert behind(store, where, START + timedelta(hours=2)) is None, "what was seen long ago is not shown as now"
