@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from agent.model.counting import counted
 from agent.model.series import Series
 from agent.model.steps import code, length, typed
 from agent.model.subjects import Backlog
@@ -9,6 +10,7 @@ from agent.model.verdict import Claim, Need, OnlyIf, Reason
 from rules.topics import BROKER
 
 LOOK = "let the agent watch its cluster every 15 to 60 s (`clusters` in the configuration), or give a recording of it"
+EMPTY = ("empty", "dead")  #: states in which nobody reads
 THROWAWAY = "console-consumer-"  #: groups that Kafka's own console makes up, one a run
 
 
@@ -40,6 +42,30 @@ def recent(series: Series, backlog: Backlog, span: timedelta) -> Series:
     """The part of a series within a span before the instant of judgement."""
     now = backlog.as_of.timestamp()
     return series.since(now - span.total_seconds(), now)
+
+
+def empty(backlog: Backlog) -> bool | None:
+    """No member, as the broker tells; None where it did not tell."""
+    if backlog.members.last is not None:
+        return backlog.members.last == 0
+    return None if backlog.state is None else backlog.state.lower() in EMPTY
+
+
+def commits(backlog: Backlog) -> bool:
+    """Its commits go on, with members or without: one that takes its partitions itself has none."""
+    return backlog.still is None and len(set(backlog.committed.values)) > 1
+
+
+def abandoned(backlog: Backlog) -> bool:
+    """Messages wait, and nobody reads them: there is no member, and no commit comes."""
+    return bool(empty(backlog)) and bool(backlog.lag.last) and not commits(backlog)
+
+
+def yet(backlog: Backlog) -> str:
+    """The end of a sentence that clears: what is no trouble of this rule is said all the same where nobody reads."""
+    if not abandoned(backlog):
+        return ""
+    return f", though {counted(backlog.lag.last or 0, 'message waits', 'messages wait')} and it has no member"
 
 
 def deserted(backlog: Backlog) -> bool:

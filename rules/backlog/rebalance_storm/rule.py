@@ -8,7 +8,7 @@ from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, looked
+from rules.backlog import LOOK, empty, looked
 from rules.backlog.rebalance_storm.steps import steps
 from rules.backlog.rebalance_storm.turns import Turns, turns
 
@@ -107,7 +107,8 @@ def _long(seen: Turns, cfg: Config) -> Path:
 
 
 def _calm(backlog: Backlog) -> str:
-    return f"{backlog.group.name} keeps its partitions."
+    kept = "has no member, and no partitions to move" if empty(backlog) else "keeps its partitions"
+    return f"{backlog.group.name} {kept}."
 
 
 def _says(backlog: Backlog, seen: Turns, cfg: Config) -> str:

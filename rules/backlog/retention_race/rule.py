@@ -8,7 +8,7 @@ from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, deserted, kept_for_good, lasting, looked, unread
+from rules.backlog import LOOK, deserted, kept_for_good, lasting, looked, unread, yet
 from rules.backlog.retention_race.race import Race, race
 from rules.backlog.retention_race.steps import steps
 from rules.topics import weaker
@@ -108,7 +108,11 @@ def _share(used: float | None, cfg: Config) -> Claim:
 
 
 def _in_time(backlog: Backlog) -> str:
-    return f"{backlog.group.name} reads {backlog.topic.name} long before its messages are deleted."
+    group, topic, used = backlog.group.name, backlog.topic.name, backlog.retention_used.last
+    if not backlog.lag.last:
+        return f"Nothing of {topic} waits for {group}."
+    part = "" if used is None else f": {used:.0%} of the time for which it is kept is used"
+    return f"What waits on {topic} for {group} is not about to be deleted{part}{yet(backlog)}."
 
 
 def _gained(seconds: float, cfg: Config) -> Claim:

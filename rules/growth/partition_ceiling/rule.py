@@ -130,7 +130,12 @@ def _by_design(backlog: Backlog) -> bool | None:
 
 
 def _meets(backlog: Backlog) -> str:
-    return f"{backlog.group.name} could take more of {backlog.topic.name} than it has to."
+    group, topic, members = backlog.group.name, backlog.topic.name, backlog.members.last or 0
+    if not members:
+        return f"{group} has no member: the first that comes gets all partitions of {topic}."
+    if members < (backlog.partitions or 0):
+        return f"Another member of {group} would get partitions of {topic}: it has {members:,.0f}."
+    return f"{group} has a member for each partition of {topic}, and was not seen to fall back."
 
 
 def _says(backlog: Backlog, members: int, spare: int, *, full: bool) -> str:

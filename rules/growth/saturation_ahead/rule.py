@@ -8,7 +8,7 @@ from agent.model.rule import SLOW, rule
 from agent.model.steps import rate
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, offsets_of_its_own
+from rules.backlog import LOOK, offsets_of_its_own, yet
 from rules.growth.saturation_ahead.forecast import LEAST, Forecast, forecast
 from rules.growth.saturation_ahead.steps import steps
 
@@ -56,7 +56,7 @@ def saturation_ahead(backlog: Backlog, cfg: Config) -> Verdict:
             )
         ),
         says=_says(backlog, proven or 0.0, seen, cfg),
-        meets=f"{backlog.group.name} was seen to read more than {backlog.topic.name} gets.",
+        meets=f"{backlog.group.name} was seen to read more than {backlog.topic.name} gets{yet(backlog)}.",
         show=_shown(backlog, proven, source, seen, used),
         do=steps(backlog),
     )
@@ -64,7 +64,7 @@ def saturation_ahead(backlog: Backlog, cfg: Config) -> Verdict:
 
 _HOUR = f"wait an hour, or {LOOK}"
 _NEVER = (
-    "its capacity was never seen, for it keeps up: run a load test and declare it (`loadtests` of a workflow), or "
+    "its capacity was never seen: run a load test and declare it (`loadtests` of a workflow), or "
     "let it catch up once from a pause of some minutes"
 )
 
