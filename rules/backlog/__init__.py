@@ -1,6 +1,6 @@
 """Backlogs: groups on topics, and what waits to be read. Here: what the rules of this pitfall share."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from agent.model.counting import counted
 from agent.model.series import Series
@@ -11,6 +11,7 @@ from rules.topics import BROKER
 
 LOOK = "let the agent watch its cluster every 15 to 60 s (`clusters` in the configuration), or give a recording of it"
 EMPTY = ("empty", "dead")  #: states in which nobody reads
+_APART = timedelta(minutes=3)  #: looks further apart leave a gap
 THROWAWAY = "console-consumer-"  #: groups that Kafka's own console makes up, one a run
 
 
@@ -36,6 +37,25 @@ def kept_for_good(backlog: Backlog) -> OnlyIf:
     """What somebody typed into a console is left behind by design."""
     name = backlog.group.name.rpartition("/")[2]
     return OnlyIf("a group that is meant to stay (its name is a console's)", not name.startswith(THROWAWAY))
+
+
+def whole_from(backlog: Backlog, span: timedelta, apart: timedelta = _APART) -> datetime | None:
+    """When the last `span` will be full of looks, if they go on as they do; None where it is, or where none come."""
+    now, began = backlog.as_of.timestamp(), None
+    for at in reversed(backlog.looks.times or backlog.lag.times):
+        if (now if began is None else began) - at > apart.total_seconds():
+            break
+        began = at
+    whole = None if began is None else began + span.total_seconds()
+    return None if whole is None or whole <= now else datetime.fromtimestamp(whole, UTC)
+
+
+def more_looks(backlog: Backlog, span: timedelta) -> str:
+    """What supplies looks over a span: to wait, and until when, where they come; else who is to look."""
+    whole = whole_from(backlog, span)
+    return (
+        LOOK if whole is None else f"wait: it takes {length(span)} of looks, and there are as many by {whole:%H:%M} UTC"
+    )
 
 
 def recent(series: Series, backlog: Backlog, span: timedelta) -> Series:

@@ -9,7 +9,7 @@ from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, lasting, looked, offsets_of_its_own, recent, unread, yet
+from rules.backlog import lasting, looked, more_looks, offsets_of_its_own, recent, unread, yet
 from rules.backlog.hot_partition.steps import Cause, furthest, steps
 
 
@@ -101,7 +101,7 @@ def _lasted(backlog: Backlog, cfg: Config) -> tuple[float, float]:
 def _needs(backlog: Backlog, seen: float, cfg: Config) -> tuple[Need, ...]:
     written = backlog.window_written.last
     return (
-        Need("min of ages seen", seen, ">=", _minutes(cfg.span), learn=LOOK),
+        Need("min of ages seen", seen, ">=", _minutes(cfg.span), learn=more_looks(backlog, cfg.span)),
         Need(
             "messages written in 15 min",
             None if written is None else int(written),

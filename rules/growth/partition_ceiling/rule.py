@@ -22,7 +22,7 @@ from agent.model.verdict import (
     Verdict,
     fails_when,
 )
-from rules.backlog import recent
+from rules.backlog import more_looks, recent
 from rules.growth.partition_ceiling.steps import steps
 
 
@@ -62,7 +62,7 @@ def partition_ceiling(backlog: Backlog, cfg: Config) -> Verdict:
     return fails_when(
         *parts,
         Need("age of the last look, s", _old(backlog), "<=", cfg.stale.total_seconds(), learn=_LOOK),
-        Need("looks in 60 min", len(lag), ">=", cfg.samples, learn=_LOOK),
+        Need("looks in 60 min", len(lag), ">=", cfg.samples, learn=more_looks(backlog, cfg.span)),
         *(_settled(backlog, cfg) if falling or full else ()),
         AnyOf((_falls(lag, age, rises, cfg), _nearly(used, cfg))),
         Unless("more members than partitions by design: those of static membership stand by", _by_design(backlog)),
