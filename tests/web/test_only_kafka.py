@@ -153,6 +153,30 @@ def test_where_only_spans_are_taken_the_first_span_is_awaited_as_ever(store: Sto
     assert "<span>Waiting for a span</span>" in html
 
 
+def test_while_the_only_source_is_away_nothing_is_told_to_be_judgeable(store: Store) -> None:
+    store.attach(NOW)
+    Rounds(store, RULES, Declarations()).run(NOW - SETTLE)
+    html = client(store, away=True).get("/collectors").text
+    assert title(html) == "Kafka prod has been silent for 9 min"
+    assert "Everything that applies can be judged." not in html
+    assert title(client(store, away=True).get("/").text).startswith("Kafka prod has been silent for 9 min")
+
+
+def test_what_nobody_asked_for_is_told_once_and_is_not_blind(store: Store) -> None:
+    watched(store, 3)
+    pages = client(store)
+    [row] = [row for row in re.findall(r"<tr>.*?</tr>", card(pages.get("/collectors").text, "unseen"), re.DOTALL)
+             if "IDM-03" in row or "IDM-04" in row]  # fmt: skip
+    assert 'aria-label="Not asked for"' in row
+    assert "books, orders, parcels" in words(row)
+    assert "IDM-03" in row
+    assert "IDM-04" in row
+    assert "clusters.prod.sample" in row
+    counts = {(rule, outcome.value): number for (rule, outcome), number in store.verdict_counts().items()}
+    assert counts["IDM-03", "not_applicable"] == 3
+    assert ("IDM-03", "blind") not in counts
+
+
 def test_without_spans_no_count_of_failures_is_told(store: Store) -> None:
     watched(store, 3)
     pages = client(store)
