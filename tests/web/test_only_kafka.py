@@ -205,3 +205,9 @@ def test_a_rule_s_counts_are_told_on_a_phone_too(store: Store) -> None:
     html = client(store).get("/rules").text
     [row] = [row for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL) if "LAG-02" in row]
     assert re.search(r'<small class="only">meets 2 · cannot judge 1</small>', row)
+
+
+def test_a_severity_is_never_broken_in_the_list_of_rules(store: Store) -> None:
+    html = client(store).get("/rules").text
+    assert '<td class="s tight hide">medium</td>' in html
+    assert '<td class="s hide">medium</td>' not in html
