@@ -4,7 +4,7 @@ from agent.model.counting import counted
 from agent.model.steps import code, quoted, typed
 from agent.model.subjects import Backlog
 from agent.model.things import Context, Topic
-from agent.model.verdict import Severity
+from agent.model.verdict import OnlyIf, Severity
 
 BROKER = "--bootstrap-server <broker>"  #: its address is no fact of a topic or group
 LISTED = "give a recording of the broker, with topics and groups"
@@ -32,6 +32,17 @@ def counted_setting(topic: Topic, name: str) -> int | None:
     """A whole number that the topic's settings tell, or None."""
     text = topic.settings.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def sampled(topic: Topic) -> OnlyIf:
+    """Records are looked at where somebody asks for it: who does not has chosen so, and misses no evidence."""
+    cluster, _, name = topic.topic.name.partition("/")
+    refused = topic.refused.get("records", "").startswith(f"records of {name}: ")
+    return OnlyIf(
+        "asked for, or without a record so far: records are looked at only where `sample` names their topic",
+        topic.sampled is not None or refused,
+        learn=f"in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]",
+    )
 
 
 def sample(topic: Topic) -> str:

@@ -236,6 +236,15 @@ def _estate(api: APIRouter, views: Views) -> None:
             "headline": headline(o),
             "seams": len(o.seams),
             "states": dict(o.counts),
+            "lag": [
+                {
+                    "subject": row.subject.as_dict(),
+                    "unread": row.unread,
+                    "judged_from": _time(row.since),
+                    "why": row.why,
+                }
+                for row in o.lag.rows
+            ],
             "findings": [finding(view) for view in o.findings],
         }
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import escape
 
-from agent.web.status import Status
+from agent.web.status import CollectorStatus, Status
 from agent.web.templating import environment
 from agent.web.views import Views
 from agent.web.words import ago, clock
@@ -20,6 +20,14 @@ _LIVE = timedelta(minutes=2)
 _OLD = timedelta(seconds=15)  #: of a reading: until then nobody calls it old
 _KEPT = 24  #: pages shown last, compressed: 5 to 20 KB each
 _NOTHING = {"act": "", "findings": "", "seams": "", "rules": "", "silent": "", "live": False}
+
+
+def _foot(told: Status, newest: CollectorStatus | None, now: datetime, *, live: bool) -> str:
+    """What came last and when: a span that was sent, or a look at a source that is asked."""
+    if newest is None or newest.last_fact is None:
+        return f"Waiting for a {'look' if any(one.asked for one in told.collectors) else 'span'}"
+    what = "look" if newest.asked else "span" if newest.counts_spans else "fact"
+    return f"{what.capitalize() if live else f'Last {what}'} {clock(newest.last_fact, now)} UTC"
 
 
 class Frame:
@@ -39,8 +47,9 @@ class Frame:
     ) -> HTMLResponse:
         """One page; its headline is the verdict, also in the tab."""
         overview, now = self._views.overview(), self._status()
-        heard = [one.last_fact for one in now.collectors if one.last_fact is not None and one.state != "replayed"]
-        last = max(heard, default=None)
+        heard = [one for one in now.collectors if one.last_fact is not None and one.state != "replayed"]
+        newest = max(heard, key=lambda one: one.last_fact or now.started, default=None)
+        last = newest.last_fact if newest else None
         silent = now.silent(self._clock())
         loud = [view for view in overview.findings if not view.quiet]
         live = last is not None and self._clock() - last < _LIVE
@@ -51,9 +60,7 @@ class Frame:
             "rules": len(self._views.rules),
             "silent": f"{len(silent)} silent" if silent else "",
             "live": live,
-            "foot": f"{'Span' if live else 'Last span'} {clock(last, self._clock())} UTC"
-            if last
-            else "Waiting for a span",
+            "foot": _foot(now, newest, self._clock(), live=live),
         }
         values = {"sparks": {}, "o": overview, "status": now, "now": self._clock(), "at": overview.at, **values}
         html = self._render(request, template, headline, here=here, frame=frame, **values)

@@ -17,9 +17,26 @@ from agent.web.frame import Frame
 from agent.web.near import nearest
 from agent.web.overview import FindingView, Overview
 from agent.web.status import Status
-from agent.web.verdicts import off_seams, verdict
+from agent.web.verdicts import blindness, headline, off_seams, verdict
 from agent.web.views import Views
 
+#: What can be judged first: the rule that tells that it is, what, and what it takes.
+_TRACED = (
+    ("", "Seams and the map", "1 span"),
+    ("IDM-01", "Writes repeated", "1 redelivery"),
+    ("LAG-01", "Rising lag", "20 min of looks"),
+    ("TRC-01", "Broken traces", "a day of spans"),
+    ("IDM-01", "No write repeated", "299 deliveries"),
+    ("SCH-04", "Shared tables", "7 days"),
+)
+_ASKED = (
+    ("", "Seams and the map", "1 look"),
+    ("LAG-07", "Messages lost", "2 looks"),
+    ("LAG-04", "Messages soon deleted", "2 looks"),
+    ("LAG-02", "Groups that stopped", "2 commits"),
+    ("LAG-01", "Rising lag", "20 min of looks"),
+    ("GRW-01", "Room to grow", "an hour of looks"),
+)
 _JUDGED = (Outcome.FAILS, Outcome.MEETS)
 
 
@@ -67,16 +84,29 @@ def _first(request: Request, views: Views, frame: Frame, told: Status) -> HTMLRe
     return frame.page(
         request,
         "first.html",
-        "Facts are in; no seam can be judged yet" if heard else "Waiting for the first span",
+        _waiting(o, told, views.now(), heard=heard),
         here="Now",
         otlp=told.addresses.get("otlp", "127.0.0.1:4318"),
         traces=next((one for one in told.collectors if one.kind == "otlp"), None),
+        asked=[one for one in told.collectors if one.asked],
+        steps=_ASKED if _untraced(told) else _TRACED,
+        untraced=_untraced(told),
         recordings=[one for one in told.collectors if one.state == "replayed"],
         services=sum(1 for end in _ends(o) if end.kind == "service"),
         through=sum(1 for view in o.seams if view.paradigm == "event"),
         newest=newest[:5],
         judged={rule for (rule, outcome), number in views.counts().items() if outcome in _JUDGED and number},
     )
+
+
+def _waiting(o: Overview, told: Status, now: datetime, *, heard: bool) -> str:
+    """What is awaited; a source that is asked is silent before anything is waited for."""
+    if silent := blindness(told, now):
+        return silent
+    if heard:
+        return headline(o) if o.lag.says else "Facts are in; no seam can be judged yet"
+    asked = [one.called for one in told.collectors if one.asked]
+    return f"Waiting for the first look at {asked[0]}" if asked else "Waiting for the first span"
 
 
 def _calm(request: Request, views: Views, frame: Frame, words: str, quiet: Sequence[FindingView]) -> HTMLResponse:
@@ -100,6 +130,13 @@ def _calm(request: Request, views: Views, frame: Frame, words: str, quiet: Seque
         changes=changes[:6],
         since=next((at for at, _, change in changes if change == "resolved"), o.attached),
         quiet=quiet,
+    )
+
+
+def _untraced(told: Status) -> bool:
+    """Sources are asked, and nobody has sent a span: whoever set that up waits for none."""
+    return any(one.asked for one in told.collectors) and not any(
+        one.kind == "otlp" and one.last_fact for one in told.collectors
     )
 
 

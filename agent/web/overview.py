@@ -15,6 +15,7 @@ from agent.model.seam import Component, SeamKey, SubjectRef, group_on_topic
 from agent.model.verdict import Outcome
 from agent.store.store import SeamRow, Store
 from agent.web.duty import Duties
+from agent.web.lagging import Lagging, lagging
 from agent.web.paradigms import paradigm, ways
 from agent.web.words import seam_name, subject_name
 
@@ -91,6 +92,7 @@ class Overview:
     findings: tuple[FindingView, ...]  #: shown ones, most urgent first
     counts: Mapping[str, int]  #: seams by state
     attached: datetime | None
+    lag: Lagging = field(default_factory=Lagging)
     made: dict[str, Any] = field(default_factory=dict, compare=False)  #: what `once` keeps
 
     def once(self, name: str, make: Callable[[], T]) -> T:
@@ -245,7 +247,8 @@ class Overviews:
         if len(self._fixed) > 2 * len(rows) + 1000:
             self._fixed.clear()
         counts = Counter(row.state for row in rows)
-        return self._prepared(Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at()))
+        lag = lagging(self._store, self._looked, now)
+        return self._prepared(Overview(now, tuple(rows), tuple(views), counts, self._store.attached_at(), lag))
 
     def _prepared(self, found: Overview) -> Overview:
         """What every page needs is made here, so that none waits for it."""

@@ -14,7 +14,7 @@ from agent.model.finding import Signal
 from agent.model.verdict import Outcome
 from agent.web import changed, now, verdicts
 from agent.web.atlas import estate_map
-from agent.web.blind import FEW, gaps, unjudged
+from agent.web.blind import FEW, gaps, unasked, unjudged
 from agent.web.brokers import lacks_of
 from agent.web.curves import finding_picture, seam_picture
 from agent.web.errors import shown
@@ -304,7 +304,9 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
             refused=sum(sum(one.refused.values()) for one in told.collectors),
             facts=sum(one.facts for one in told.collectors if one.counts_spans),
             newest=newest,
+            blindness=blindness(told, views.now()),
             gaps=gaps(views.causes(), views.rules),
+            unasked=unasked(views.unasked()),
             judged=any(views.counts().values()),
             dark=o.counts.get("blind", 0),
             lacking=[(one, lack) for one in told.collectors for lack in one.lacks],

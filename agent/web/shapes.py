@@ -170,6 +170,15 @@ class SeamPageShape(SeamShape):
     broker: BrokerShape | None
 
 
+class UnsureShape(TypedDict):
+    """A backlog whose lag cannot be judged yet, and from when it can; null: no time tells."""
+
+    subject: Subject
+    unread: int
+    judged_from: str | None
+    why: str
+
+
 class NowShape(TypedDict):
     """The estate in one object, as it was read at `as_of`: up to two minutes ago where the store does not answer."""
 
@@ -177,6 +186,7 @@ class NowShape(TypedDict):
     headline: str
     seams: int
     states: dict[str, int]
+    lag: list[UnsureShape]
     findings: list[FindingShape]
 
 

@@ -37,6 +37,7 @@ def environment(clock: Callable[[], datetime]) -> Environment:
         "holds": words.holds,
         "ago": lambda at: words.ago(at, clock()),
         "clock": lambda at: words.clock(at, at),
+        "hour": lambda at: words.clock(at, at)[:-3],
         "when": words.when,
         "iso": words.iso,
         "count": words.count,

@@ -24,8 +24,21 @@ def headline(o: Overview) -> str:
     if o.needs:
         return burning
     if burning or later:
-        return "; ".join(filter(None, (burning or "Nothing is burning", later)))
+        return "; ".join(filter(None, (burning or _unburnt(o), later if burning or not o.lag.says else _urgent(o))))
+    if o.lag.says:
+        return "; ".join(filter(None, (o.lag.says, o.lag.behind)))
     return _calm(o.counts.get("good", 0), o.counts.get("quiet", 0))
+
+
+def _unburnt(o: Overview) -> str:
+    """That nothing cannot wait, as far as it can be judged: what is not seen yet is never told as health."""
+    dark = bool(o.lag.rows) or bool(o.counts.get("blind")) or any(view.blind for view in o.seams)
+    return o.lag.says or ("Nothing that can be judged is burning" if dark else "Nothing is burning")
+
+
+def _urgent(o: Overview) -> str:
+    """While lag is not judged, what waits says more than what may be tidied."""
+    return _later(o) if o.of("fix") or not o.lag.behind else o.lag.behind
 
 
 def _burning(o: Overview) -> str:

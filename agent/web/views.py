@@ -12,6 +12,7 @@ from agent.model.histogram import EMPTY, Histogram
 from agent.model.rule import Rule
 from agent.model.seam import SubjectRef, group_on_topic
 from agent.model.series import Series
+from agent.model.things import Topic
 from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import Event, VerdictRow
 from agent.store.history import Asked, Change
@@ -25,6 +26,7 @@ from agent.web.words import slowness
 
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
+ASKED = "asked for"  #: how a condition begins that somebody has to choose
 _MEASURES = ("lag", "age_seconds", "committed", "produced")
 _OF_SEAM = (*_MEASURES, "retention_left_seconds", "lost")
 _CURVE = timedelta(hours=3)
@@ -216,9 +218,31 @@ class Views:
         """What cannot be judged, by what would cure it."""
         return self._store.blind_causes()
 
+    def unasked(self) -> list[tuple[Rule, VerdictRow]]:
+        """What does not apply to topics since nobody asked for it, by rule and subject."""
+        return self.overview().once("unasked", self._unasked)
+
+    def _unasked(self) -> list[tuple[Rule, VerdictRow]]:
+        """All of a rule are read only where some of the first are so."""
+        found: list[tuple[Rule, VerdictRow]] = []
+        for rule in (one for one in self.rules.values() if one.subject is Topic):
+            rows = self._unapplied(rule, MOST_ROWS)
+            if len(rows) == MOST_ROWS and any(map(asked_for, rows)):
+                rows = self._unapplied(rule, MOST_BLIND)
+            found += [(rule, row) for row in rows if asked_for(row)]
+        return found
+
+    def _unapplied(self, rule: Rule, most: int) -> list[VerdictRow]:
+        return self._store.verdicts(rule=rule.id, outcome=Outcome.NOT_APPLICABLE, most=most)
+
     def blind(self) -> list[VerdictRow]:
         """What cannot be judged, subject by subject, at most `MOST_BLIND`."""
         return self._store.verdicts(outcome=Outcome.BLIND, most=MOST_BLIND)
+
+
+def asked_for(row: VerdictRow) -> bool:
+    """Whether it does not apply since nobody asked for it, which is a choice."""
+    return any(part.saw is False and part.what.startswith(ASKED) for part in row.verdict.only_if)
 
 
 def proof(exemplars: Sequence[Exemplar]) -> list[Exemplar]:

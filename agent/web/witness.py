@@ -65,15 +65,16 @@ def seen(page: SeamPage, length: timedelta) -> Seen:
         total[Column.REWRITTEN],
         total[Column.IDENTIFIED],
         _moved(produced),
-        _moved(page.measures.get("committed")),
+        _moved(page.measures.get("committed"), still=covered > 0),
         _last(page.measures.get("lag")),
         _last(page.measures.get("age_seconds")),
         covered,
     )
 
 
-def _moved(series: Series | None) -> float | None:
-    if series is None or len(series) < 2:
+def _moved(series: Series | None, *, still: bool = False) -> float | None:
+    """The change over a range. What is told once, while others were told again, has not changed: `still`."""
+    if series is None or len(series) < (1 if still else 2):
         return None
     gone = float(series.values[-1] - series.values[0])
     return gone if gone >= 0 else None  # offsets went back: the topic was made again
@@ -93,7 +94,8 @@ def figures(page: SeamPage, all_of: Seen, words: str) -> Sequence[Figure]:
     )
     part = f"{share(all_of.failed, all_of.crossed)} " if all_of.failed else ""
     whole = f"{part}of {count(all_of.crossed)}" if all_of.crossed else ""
-    failed = Figure(f"Failed, {words}", count(all_of.failed), whole, all_of.failed > 0)
+    name = f"Failed, {words}"
+    failed = Figure(name, count(all_of.failed), whole, all_of.failed > 0) if page.windows else Figure(name, UNSEEN)
     if all_of.written is not None and all_of.read is not None and all_of.known:
         unread = f"{count(all_of.lag)} unread" if all_of.lag else ""
         return (
@@ -105,9 +107,15 @@ def figures(page: SeamPage, all_of: Seen, words: str) -> Sequence[Figure]:
     verb = {"consumes": "Read", "publishes": "Written", "writes": "Statements", "reads": "Statements"}
     pace = rate(all_of.crossed / all_of.length.total_seconds()) if all_of.crossed else ""
     took = page.duration.quantile_ms(0.95)
-    first = Figure(f"{verb.get(page.view.key.kind, 'Calls')}, {words}", count(all_of.crossed), pace)
+    name = f"{verb.get(page.view.key.kind, 'Calls')}, {words}"
+    first = Figure(name, count(all_of.crossed), pace) if _told(page) else Figure(name, UNSEEN)
     last = Figure("Time each took, p95", milliseconds(took) if took is not None else UNSEEN)
     return (first, failed, *((twice,) if event else (_retried(all_of),)), last)
+
+
+def _told(page: SeamPage) -> bool:
+    """Spans tell how often it is crossed: some did in this range, or did before, and then none is none."""
+    return bool(page.windows or page.view.values or page.duration.count)
 
 
 def _retried(all_of: Seen) -> Figure:

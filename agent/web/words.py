@@ -11,6 +11,9 @@ from agent.model.verdict import Claim
 
 _OPERATORS = {">=": "at least", ">": "over", "<=": "at most", "<": "under", "==": "is", "!=": "is not"}
 _LONG = re.compile(r"\d[\d,]*\.\d{4,}")
+_WHOLE = re.compile(r"((?:: |[=<>] )-?\d[\d,]*)\.0+(?!\d|\.\d)")  #: counted as a fraction, and a whole number
+_PLAINLY = {"None": "not seen", "True": "yes", "False": "no"}
+_PYTHON = re.compile(r"(?<=: )(None|True|False)\b|== (True|False)\b")
 _TOOK = re.compile(r"([\d,.]+) ms")
 _COMPARED = re.compile(r"(>=|<=|==|!=|>|<) (?=\S)")
 
@@ -91,7 +94,8 @@ def condition(operator: str, limit: object) -> str:
 
 def plain(text: str) -> str:
     """A rule's text with its operators as words and its numbers cut: `samples: 4, needs at least 20`."""
-    text = _LONG.sub(lambda found: scalar(float(found[0].replace(",", ""))), text)
+    text = _LONG.sub(lambda found: scalar(float(found[0].replace(",", ""))), _WHOLE.sub(r"\1", text))
+    text = _PYTHON.sub(lambda found: _PLAINLY[found[1] or found[2]], text)
     return _COMPARED.sub(lambda found: f"{_OPERATORS[found[1]]} ", text)
 
 

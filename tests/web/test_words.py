@@ -36,7 +36,7 @@ def test_a_length_of_time_has_at_most_two_units(seconds: float, says: str) -> No
 
 
 def test_conditions_are_words_and_long_numbers_are_cut() -> None:
-    assert words.plain("gap, s: 1,018.2585480213165, needs <= 180.0") == "gap, s: 1,018.2585, needs at most 180.0"
+    assert words.plain("gap, s: 1,018.2585480213165, needs <= 180.0") == "gap, s: 1,018.2585, needs at most 180"
     assert words.condition(">=", 1000) == "at least 1,000"
     assert words.condition("==", False) == "no"
     assert words.condition("!=", True) == "no"

@@ -8,10 +8,8 @@ from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import kept_for_good, looked, offsets_of_its_own
+from rules.backlog import commits, empty, kept_for_good, looked, offsets_of_its_own
 from rules.backlog.expiring_offsets.steps import steps
-
-EMPTY = ("empty", "dead")
 
 
 @dataclass(frozen=True)
@@ -39,21 +37,21 @@ class Config:
 )
 def expiring_offsets(backlog: Backlog, cfg: Config) -> Verdict:
     """The broker will soon forget where a group without members was."""
-    empty, kept = _empty(backlog), backlog.offsets_kept
+    alone, kept = empty(backlog), backlog.offsets_kept
     parts = (
         offsets_of_its_own(backlog),
         kept_for_good(backlog),
         OnlyIf("a group whose offsets are still kept (idle for longer)", not _gone(backlog)),
         looked(backlog, cfg.stale),
-        _members(empty),
-        Claim("has no member", empty, "==", True),
+        _members(alone),
+        Claim("has no member", alone, "==", True),
     )
-    if not empty or _commits(backlog):
+    if not alone or commits(backlog):
         return fails_when(
             *parts,
-            Claim("commits in 70 min", int(_commits(backlog)), "<", 1),
+            Claim("commits in 70 min", int(commits(backlog)), "<", 1),
             says="",
-            meets=f"{backlog.group.name} is there.",
+            meets=f"{backlog.group.name} {'has no member and commits' if alone else 'has members'}.",
         )
     idle = _idle(backlog, cfg)
     share = None if kept is None or idle is None else round(idle / kept, 3)
@@ -79,20 +77,9 @@ _KEPT = (
 )
 
 
-def _empty(backlog: Backlog) -> bool | None:
-    if backlog.members.last is not None:
-        return backlog.members.last == 0
-    return None if backlog.state is None else backlog.state.lower() in EMPTY
-
-
-def _members(empty: bool | None) -> Need:
+def _members(alone: bool | None) -> Need:
     learn = "let the agent describe this group (DESCRIBE on it), or give a recording with its state and members"
-    return Need("members of the group", empty is not None, "==", True, learn=learn, reason=Reason.NOT_SENT)
-
-
-def _commits(backlog: Backlog) -> bool:
-    """It goes on committing without members: it takes its partitions itself."""
-    return backlog.still is None and len(set(backlog.committed.values)) > 1
+    return Need("members of the group", alone is not None, "==", True, learn=learn, reason=Reason.NOT_SENT)
 
 
 def _idle(backlog: Backlog, cfg: Config) -> timedelta | None:
@@ -106,7 +93,7 @@ def _idle(backlog: Backlog, cfg: Config) -> timedelta | None:
 def _gone(backlog: Backlog) -> bool:
     """Idle for longer than its offsets are kept: something else keeps them, and nobody comes back."""
     return bool(
-        _empty(backlog)
+        empty(backlog)
         and backlog.offsets_kept is not None
         and backlog.state_for is not None
         and backlog.state_for > backlog.offsets_kept

@@ -8,7 +8,7 @@ from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, lasting, looked, offsets_of_its_own, recent, unread
+from rules.backlog import LOOK, abandoned, lasting, looked, offsets_of_its_own, recent, unread
 from rules.backlog.hanging_transaction.steps import steps
 
 
@@ -72,7 +72,8 @@ def _says(backlog: Backlog, held: float, messages: int) -> str:
 
 def _meets(backlog: Backlog, held: float) -> str:
     open_for = f"A transaction on {backlog.topic.name} is open for {lasting(held)}"
-    return f"{backlog.group.name} reads on. {open_for}: it would hold whoever reads committed messages."
+    on = "" if abandoned(backlog) else f"{backlog.group.name} reads on. "
+    return f"{on}{open_for}: it would hold whoever reads committed messages."
 
 
 def _shown(backlog: Backlog, cfg: Config) -> dict[str, Scalar]:

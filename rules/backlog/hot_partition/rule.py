@@ -9,7 +9,7 @@ from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, lasting, looked, offsets_of_its_own, recent, unread
+from rules.backlog import lasting, looked, more_looks, offsets_of_its_own, recent, unread, yet
 from rules.backlog.hot_partition.steps import Cause, furthest, steps
 
 
@@ -54,7 +54,7 @@ def hot_partition(backlog: Backlog, cfg: Config) -> Verdict:
         Claim("age of the oldest partition, s", age, ">", cfg.age, learn=_AGES),
     )
     if count is None or not backlog.lag.last or age is None or age <= cfg.age:
-        return fails_when(*parts, says="", meets=f"{backlog.group.name} reads {backlog.topic.name} evenly.")
+        return fails_when(*parts, says="", meets=_meets(backlog))
     lasted, seen = _lasted(backlog, cfg)
     _, waiting = furthest(backlog)
     claims = (
@@ -66,10 +66,14 @@ def hot_partition(backlog: Backlog, cfg: Config) -> Verdict:
         *claims,
         *(_needs(backlog, seen, cfg) if lasted >= min(seen, _minutes(cfg.span)) else ()),
         says=_says(backlog, _cause(backlog, cfg)),
-        meets=f"{backlog.group.name} reads {backlog.topic.name} evenly.",
+        meets=_meets(backlog),
         show=_shown(backlog, cfg),
         do=steps(backlog, _cause(backlog, cfg)),
     )
+
+
+def _meets(backlog: Backlog) -> str:
+    return f"No partition of {backlog.topic.name} holds {backlog.group.name} up for long by itself{yet(backlog)}."
 
 
 _AGES = "let the agent watch its cluster for a while, or give a recording with the age of what is unread"
@@ -97,7 +101,7 @@ def _lasted(backlog: Backlog, cfg: Config) -> tuple[float, float]:
 def _needs(backlog: Backlog, seen: float, cfg: Config) -> tuple[Need, ...]:
     written = backlog.window_written.last
     return (
-        Need("min of ages seen", seen, ">=", _minutes(cfg.span), learn=LOOK),
+        Need("min of ages seen", seen, ">=", _minutes(cfg.span), learn=more_looks(backlog, cfg.span)),
         Need(
             "messages written in 15 min",
             None if written is None else int(written),

@@ -9,7 +9,7 @@ from agent.model.rule import HARM, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, deserted, kept_for_good, looked, offsets_of_its_own, recent
+from rules.backlog import LOOK, deserted, kept_for_good, looked, offsets_of_its_own, recent, yet
 from rules.backlog.lost_events.leaps import Leap, Limits, points, skipped, went_back
 from rules.backlog.lost_events.steps import steps
 from rules.topics import weaker
@@ -59,7 +59,7 @@ def lost_events(backlog: Backlog, cfg: Config) -> Verdict:
     )
     paths = AnyOf(_paths(found, cfg))
     if not paths.truth:
-        return fails_when(*parts, paths, says="", meets=f"{backlog.group.name} has read all of {backlog.topic.name}.")
+        return fails_when(*parts, paths, says="", meets=_meets(backlog))
     severity, why, evidence = _weight(backlog, found, cfg)
     return fails_when(
         *parts,
@@ -72,6 +72,10 @@ def lost_events(backlog: Backlog, cfg: Config) -> Verdict:
         show=_shown(backlog, found),
         do=steps(backlog, found.deleted, found.jump),
     )
+
+
+def _meets(backlog: Backlog) -> str:
+    return f"Nothing of {backlog.topic.name} was seen to be lost to {backlog.group.name}{yet(backlog)}."
 
 
 def _found(backlog: Backlog, cfg: Config) -> Loss:

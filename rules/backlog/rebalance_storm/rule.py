@@ -8,7 +8,7 @@ from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, looked
+from rules.backlog import LOOK, empty, looked, more_looks
 from rules.backlog.rebalance_storm.steps import steps
 from rules.backlog.rebalance_storm.turns import Turns, turns
 
@@ -44,7 +44,7 @@ class Config:
 def rebalance_storm(backlog: Backlog, cfg: Config) -> Verdict:
     """A group keeps moving its partitions about, and reads little meanwhile."""
     seen = turns(backlog, cfg.span, cfg.lately)
-    needs = (_described(backlog), looked(backlog, cfg.stale, backlog.looks), *_looked(seen, cfg))
+    needs = (_described(backlog), looked(backlog, cfg.stale, backlog.looks), *_looked(backlog, seen, cfg))
     if not seen.rebalances and not seen.unstable:
         return fails_when(*needs, Claim("rebalances in 60 min", 0, ">", 0), says="", meets=_calm(backlog))
     explained = _explained(seen, cfg)
@@ -71,8 +71,8 @@ def _described(backlog: Backlog) -> Need:
     )
 
 
-def _looked(seen: Turns, cfg: Config) -> tuple[Need, ...]:
-    count = Need("looks in 60 min", seen.looks, ">=", cfg.looks, learn=LOOK)
+def _looked(backlog: Backlog, seen: Turns, cfg: Config) -> tuple[Need, ...]:
+    count = Need("looks in 60 min", seen.looks, ">=", cfg.looks, learn=more_looks(backlog, cfg.span))
     if seen.looks < cfg.looks:
         return (count,)
     return (count, Need("s between looks", seen.apart, "<=", cfg.apart, learn=LOOK, reason=Reason.NOT_SENT))
@@ -107,7 +107,8 @@ def _long(seen: Turns, cfg: Config) -> Path:
 
 
 def _calm(backlog: Backlog) -> str:
-    return f"{backlog.group.name} keeps its partitions."
+    kept = "has no member, and no partitions to move" if empty(backlog) else "keeps its partitions"
+    return f"{backlog.group.name} {kept}."
 
 
 def _says(backlog: Backlog, seen: Turns, cfg: Config) -> str:

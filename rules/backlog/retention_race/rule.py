@@ -8,8 +8,8 @@ from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, OnlyIf, Path, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, deserted, kept_for_good, lasting, looked, unread
-from rules.backlog.retention_race.race import Race, race
+from rules.backlog import LOOK, deserted, kept_for_good, lasting, looked, more_looks, unread, yet
+from rules.backlog.retention_race.race import MINIMA, Race, race
 from rules.backlog.retention_race.steps import steps
 from rules.topics import weaker
 
@@ -108,7 +108,11 @@ def _share(used: float | None, cfg: Config) -> Claim:
 
 
 def _in_time(backlog: Backlog) -> str:
-    return f"{backlog.group.name} reads {backlog.topic.name} long before its messages are deleted."
+    group, topic, used = backlog.group.name, backlog.topic.name, backlog.retention_used.last
+    if not backlog.lag.last:
+        return f"Nothing of {topic} waits for {group}."
+    part = "" if used is None else f": {used:.0%} of the time for which it is kept is used"
+    return f"What waits on {topic} for {group} is not about to be deleted{part}{yet(backlog)}."
 
 
 def _gained(seconds: float, cfg: Config) -> Claim:
@@ -135,7 +139,7 @@ def _forecast(backlog: Backlog, seen: Race, cfg: Config) -> Path:
     return Path(
         "forecast",
         (
-            Need("5-min lows of what is left in 60 min", seen.minima, ">=", cfg.minima, learn=LOOK),
+            Need("5-min lows of what is left in 60 min", seen.minima, ">=", cfg.minima, learn=_lows(backlog, cfg)),
             Claim("share of the retention used, with a forecast", seen.used, ">=", cfg.forecast_used, learn=LOOK),
             Claim("s of retention lost a second", _round(seen.falls), ">=", cfg.falls, learn=LOOK),
             Claim("s until nothing is left", _within(seen), "<=", horizon, learn=LOOK),
@@ -144,6 +148,10 @@ def _forecast(backlog: Backlog, seen: Race, cfg: Config) -> Path:
             *_limited(backlog, seen, cfg),
         ),
     )
+
+
+def _lows(backlog: Backlog, cfg: Config) -> str:
+    return more_looks(backlog, cfg.span * cfg.minima / MINIMA)
 
 
 def _paused(backlog: Backlog, cfg: Config) -> tuple[Claim, ...]:

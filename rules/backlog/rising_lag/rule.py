@@ -8,7 +8,7 @@ from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK
+from rules.backlog import LOOK, more_looks, whole_from, yet
 from rules.backlog.rising_lag.steps import steps
 from rules.backlog.rising_lag.windows import Fast, Slow, fast_window, slow_window
 
@@ -58,10 +58,10 @@ def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
         slow_window(backlog, cfg.slow, cfg.recent, cfg.buckets),
     )
     return fails_when(
-        AnyOf((_fast(fast, backlog, cfg), _slow(slow, cfg))),
+        AnyOf((_fast(fast, backlog, cfg), _slow(slow, backlog, cfg))),
         says=_says(backlog, fast, slow),
-        meets=f"{backlog.group.name} keeps up with {backlog.topic.name}.",
-        show=_shown(backlog, fast, slow),
+        meets=_meets(backlog, cfg),
+        show=_shown(backlog, fast, slow, cfg),
         do=steps(backlog, fast, slow),
     )
 
@@ -69,11 +69,21 @@ def rising_lag(backlog: Backlog, cfg: Config) -> Verdict:
 _SAMPLE = LOOK
 
 
-def _samples(need: str, seen: int, least: int) -> Need:
-    return Need(need, seen, ">=", least, learn=_SAMPLE, reason=Reason.LEARNING if seen else Reason.NOT_SENT)
+def _meets(backlog: Backlog, cfg: Config) -> str:
+    """Who is far behind keeps up with nothing: it only falls back no further."""
+    group, topic, age = backlog.group.name, backlog.topic.name, backlog.age.last
+    if not backlog.lag.last or (age is not None and age <= cfg.age):
+        return f"{group} keeps up with {topic}."
+    old = f" ({_span(age)})" if age is not None else ""
+    behind = f"{group} is {counted(backlog.lag.last, 'message')}{old} behind {topic}"
+    return f"{behind}, and was not seen to fall back further{', without a member' if yet(backlog) else ''}."
 
 
-def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
+def _samples(need: str, seen: int, least: int, learn: str) -> Need:
+    return Need(need, seen, ">=", least, learn=learn, reason=Reason.LEARNING if seen else Reason.NOT_SENT)
+
+
+def _traffic(need: str, produced: float | None, sampled: bool, wait: str) -> Need:
     """An idle topic will be judged once it is busy; one whose end offsets stay away beside its lag, never."""
     if produced is None and sampled:
         return Need(
@@ -84,18 +94,20 @@ def _traffic(need: str, produced: float | None, sampled: bool) -> Need:
             learn="let the agent see the topic (Describe on it), or give a recording that has its end offsets",
             reason=Reason.NOT_SENT,
         )
-    return Need(need, _whole(produced), ">=", 1, learn="wait until enough was sampled and something is produced")
+    learn = "wait until something is produced, which tells whether the group keeps up" if sampled else wait
+    return Need(need, _whole(produced), ">=", 1, learn=learn)
 
 
 def _fast(seen: Fast, backlog: Backlog, cfg: Config) -> Path:
     gap = seen.longest_gap
     whole = seen.samples >= cfg.fast_samples and gap is not None and gap <= cfg.gap.total_seconds()
+    wait = more_looks(backlog, cfg.fast + cfg.delta)
     return Path(
         "fast",
         (
-            _samples("samples in 15 min", seen.samples, cfg.fast_samples),
-            Need("longest gap, s", seen.longest_gap, "<=", cfg.gap.total_seconds(), learn=_SAMPLE),
-            _traffic("messages produced in 15 min", seen.produced, whole),
+            _samples("samples in 15 min", seen.samples, cfg.fast_samples, wait),
+            Need("longest gap, s", seen.longest_gap, "<=", cfg.gap.total_seconds(), learn=wait),
+            _traffic("messages produced in 15 min", seen.produced, whole, wait),
             Claim("smallest 5-min change of lag in 15 min", _whole(seen.smallest_delta), ">", 0, learn=_SAMPLE),
             Claim("age of the oldest unread message, s", seen.age, ">", cfg.age, learn=_SAMPLE),
             Claim("rise of that age in 15 min, s", seen.age_rise, ">", cfg.age_rise, learn=_SAMPLE),
@@ -114,17 +126,18 @@ def _late(seen: Fast, backlog: Backlog, cfg: Config) -> tuple[Claim, ...]:
     return (Claim("s without a commit", round(backlog.still.total_seconds(), 1), ">", limit),)
 
 
-def _slow(seen: Slow, cfg: Config) -> Path:
+def _slow(seen: Slow, backlog: Backlog, cfg: Config) -> Path:
     rise = seen.age_rise(cfg.ends)
     whole = seen.samples >= cfg.slow_samples and len(seen.minima) >= cfg.seen_buckets
+    wait = more_looks(backlog, cfg.fast + cfg.delta)  # the fast path, which is ready first, is what it waits for
     # A reader at a constant delay has a backlog that follows the traffic: the count drifts up, the age does not.
     older = () if rise is None else (Claim("rise of that age in 60 min, s", rise, ">", cfg.age_rise),)
     return Path(
         "slow",
         (
-            _samples("samples in 60 min", seen.samples, cfg.slow_samples),
-            Need("3-min buckets with a sample", len(seen.minima), ">=", cfg.seen_buckets, learn=_SAMPLE),
-            _traffic("messages produced in 60 min", seen.produced, whole),
+            _samples("samples in 60 min", seen.samples, cfg.slow_samples, wait),
+            Need("3-min buckets with a sample", len(seen.minima), ">=", cfg.seen_buckets, learn=wait),
+            _traffic("messages produced in 60 min", seen.produced, whole, wait),
             Claim("p of a rising trend", seen.p_rising, "<", cfg.p),
             Claim("lowest lag now, of the highest", seen.of_top, ">=", cfg.near_top),
             Claim("lowest of the last minima above the first", _whole(seen.apart(cfg.ends)), ">", 0),
@@ -163,10 +176,12 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _shown(backlog: Backlog, fast: Fast, slow: Slow) -> dict[str, Scalar]:
+def _shown(backlog: Backlog, fast: Fast, slow: Slow, cfg: Config) -> dict[str, Scalar]:
+    whole = None if len(slow.minima) >= cfg.seen_buckets else whole_from(backlog, cfg.fast + cfg.delta, cfg.gap)
     made, read = slow.produced_rate, slow.read_rate
     hot = sorted(backlog.behind.items(), key=lambda item: -item[1])[:3]
     return {
+        "unread messages": None if backlog.lag.last is None else int(backlog.lag.last),
         "produced per second": None if made is None else round(made, 2),
         "read per second": None if read is None else round(read, 2),
         "slope, messages a minute": round(_slope(fast, slow), 1),
@@ -175,6 +190,7 @@ def _shown(backlog: Backlog, fast: Fast, slow: Slow) -> dict[str, Scalar]:
         "partitions": backlog.partitions,
         "partitions furthest behind": ", ".join(f"{partition}: {lag:,}" for partition, lag in hot if lag),
         **_younger(backlog),
+        **({} if whole is None else {"judged from": whole.isoformat(timespec="seconds")}),
     }
 
 

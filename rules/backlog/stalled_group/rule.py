@@ -1,14 +1,14 @@
 """LAG-02: messages wait, and the group's commits do not advance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from agent.model.counting import counted
 from agent.model.rule import LAG, Stability, rule
 from agent.model.steps import length
 from agent.model.subjects import Backlog
-from agent.model.verdict import Claim, Evidence, Need, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, looked, offsets_of_its_own, patience, unread
+from agent.model.verdict import Claim, Evidence, Need, Outcome, Scalar, Severity, Verdict, fails_when
+from rules.backlog import LOOK, abandoned, commits, lasting, looked, offsets_of_its_own, patience, unread, yet
 from rules.backlog.stalled_group.steps import Cause, cause, steps
 
 
@@ -18,7 +18,9 @@ class Config:
 
     least: timedelta = timedelta(minutes=10)  #: R; a pause as short is a deploy, or a slow message
     pauses: float = 2.0  #: R; times the longest pause between commits that is normal for this group
-    steady: timedelta = timedelta(hours=1)  #: commits must be known for as long as the pause, up to this (ours)
+    steady: timedelta = timedelta(
+        hours=1
+    )  #: of commits before they stopped; less where a shorter pause is too long (ours)
     day: timedelta = timedelta(hours=24)  #: watched for less, a group without members may be a daily job (ours)
     stale: timedelta = timedelta(minutes=10)  #: two looks of the slowest recording that is of use, one in 5 min
 
@@ -44,17 +46,30 @@ def stalled_group(backlog: Backlog, cfg: Config) -> Verdict:
         Claim("s without a commit while messages waited", waited, ">", limit, learn=LOOK),
     )
     if waited is None or waited <= limit:
-        return fails_when(*parts, says="", meets=f"{backlog.group.name} commits what it reads of {backlog.topic.name}.")
+        return _told(
+            backlog, fails_when(*parts, *_early(backlog, cfg), says="", meets=_meets(backlog, waited or 0.0, limit))
+        )
     found = cause(backlog, waited)
-    return fails_when(
+    verdict = fails_when(
         *parts,
-        *_known(backlog, cfg),
+        *_known(backlog, limit, cfg),
         says=_says(backlog, waited, found),
-        meets=f"{backlog.group.name} waits for nothing on {backlog.topic.name}.",
+        meets=f"Nothing came to {backlog.topic.name} since {backlog.group.name} committed last{yet(backlog)}.",
         evidence=Evidence.INFERRED if _perhaps_daily(backlog, found, cfg) else None,
         show=_shown(backlog, found),
         do=steps(backlog, found),
     )
+    return _told(backlog, verdict)
+
+
+def _told(backlog: Backlog, verdict: Verdict) -> Verdict:
+    """What is known is said also where it is not enough: that nobody reads, and how much waits."""
+    if verdict.outcome is not Outcome.BLIND or not abandoned(backlog):
+        return verdict
+    state = f" (state {backlog.state})" if backlog.state else ""
+    waits = counted(backlog.lag.last or 0, "message waits", "messages wait")
+    known = f"{backlog.group.name} has no member{state}, and {waits} on {backlog.topic.name}."
+    return replace(verdict, says=f"{known} Whether it stopped cannot be judged yet: {'; '.join(verdict.missing)}.")
 
 
 def _waited(backlog: Backlog) -> float | None:
@@ -83,22 +98,57 @@ def _arrived(backlog: Backlog) -> int | None:
     return backlog.arrived if backlog.arrived > (backlog.partitions or 1) else 0
 
 
-def _known(backlog: Backlog, cfg: Config) -> tuple[Need, ...]:
-    """How it commits when all is well: a pause between two commits, and that it went on like this for a while."""
-    pause = None if backlog.commit_gap is None else round(backlog.commit_gap.total_seconds(), 1)
-    needs = (
-        Need("earlier pause between commits, s", pause, ">=", 0, learn="wait until the group has committed twice"),
-    )
+def _known(backlog: Backlog, limit: float, cfg: Config) -> tuple[Need, ...]:
+    """How it commits when all is well: a pause between two commits, and that it went on like this for a while.
+
+    For as long as a pause that is too long for it: who was seen to read for less may read once in a while. How long
+    it has stood meanwhile moves no bar.
+    """
     if backlog.steady is None or backlog.still is None:
-        return needs
-    steady = Need(
-        "min of commits before they stopped",
-        round(backlog.steady.total_seconds() / 60, 1),
-        ">=",
-        round(min(backlog.still, cfg.steady).total_seconds() / 60, 1),
-        learn="wait until a whole pause of this group was seen: it may read once in a while",
+        return (_pause(backlog),)
+    return (_pause(backlog), _commits_for(backlog, backlog.steady, min(limit, cfg.steady.total_seconds())))
+
+
+def _early(backlog: Backlog, cfg: Config) -> tuple[Need, ...]:
+    """It has not stood for too long yet; but who was never seen to commit as usual is not known to be well either."""
+    if not backlog.committed.values or commits(backlog) or (backlog.lag.last or 0) <= (backlog.partitions or 1):
+        return ()
+    if backlog.commit_gap is None:
+        return (_pause(backlog),)
+    watched = max(backlog.observed_for - (backlog.still or timedelta(0)), backlog.steady or timedelta(0))
+    if not abandoned(backlog) or backlog.observed_for >= cfg.day or backlog.commit_gap * cfg.pauses > cfg.least:
+        return ()
+    return (_commits_for(backlog, watched, cfg.least.total_seconds()),)
+
+
+def _pause(backlog: Backlog) -> Need:
+    pause = None if backlog.commit_gap is None else round(backlog.commit_gap.total_seconds(), 1)
+    learn = _GONE if abandoned(backlog) else "wait until the group has committed twice"
+    return Need("earlier pause between commits, s", pause, ">=", 0, learn=learn)
+
+
+def _commits_for(backlog: Backlog, seen: timedelta, least: float) -> Need:
+    learn = (
+        _GONE if abandoned(backlog) else "wait until a whole pause of this group was seen: it may read once in a while"
     )
-    return (*needs, steady)
+    seen_min = round(seen.total_seconds() / 60, 1)
+    return Need("min of commits before they stopped", seen_min, ">=", round(least / 60, 1), learn=learn)
+
+
+_GONE = "start the group, or delete it if it is given up; one that reads once in a while is known once it came twice"
+
+
+def _meets(backlog: Backlog, waited: float, limit: float) -> str:
+    """While nothing has waited for too long: who reads, who does not yet, and until when that is normal."""
+    group, topic = backlog.group.name, backlog.topic.name
+    if not backlog.lag.last:
+        return f"Nothing of {topic} waits for {group}."
+    if commits(backlog):
+        return f"{group} commits what it reads of {topic}."
+    lag = counted(backlog.lag.last, "message waits", "messages wait")
+    who = f"{group} has no member, and {lag} on {topic}" if abandoned(backlog) else f"{lag} on {topic} for {group}"
+    since = f", for {lasting(waited)} so far" if waited >= 1 else ""
+    return f"{who}{since}: {lasting(limit)} would be too long."
 
 
 def _perhaps_daily(backlog: Backlog, found: Cause, cfg: Config) -> bool:

@@ -52,14 +52,19 @@ def no_dead_letters(deliveries: Deliveries, cfg: Config) -> Verdict:
         evidence=evidence,
         do=steps(deliveries),
         show={
-            "errors": deliveries.errors,
-            "deliveries": deliveries.processed,
+            "errors": deliveries.errors if _seen(deliveries) else None,
+            "deliveries": deliveries.processed if _seen(deliveries) else None,
             "error share": round(deliveries.errors / deliveries.processed, 6) if deliveries.processed else None,
             "searched": ", ".join(deliveries.searched),
             "known by": found.known_by if found else None,
             "alike in name": found.topic.name if found and not certain else None,
         },
     )
+
+
+def _seen(seen: Deliveries) -> bool:
+    """Spans told of its deliveries: without them no error is not the same as none."""
+    return bool(seen.processed or seen.errors)
 
 
 def _weight(seen: Deliveries, cfg: Config) -> tuple[Severity, Evidence]:
@@ -74,7 +79,8 @@ def _weight(seen: Deliveries, cfg: Config) -> tuple[Severity, Evidence]:
 
 def _because(seen: Deliveries, cfg: Config) -> str:
     """What made it weaker than the rule."""
-    calm = "" if seen.errors >= cfg.errors or seen.critical else "no delivery has failed yet"
+    calm = "no delivery has failed yet" if _seen(seen) else "whether a delivery fails was not seen"
+    calm = "" if seen.errors >= cfg.errors or seen.critical else calm
     alike = "a topic named alike may take its dead letters" if seen.dead_letters is not None else ""
     return ", and ".join(why for why in (calm, alike) if why)
 
@@ -84,6 +90,7 @@ def _says(seen: Deliveries, cfg: Config) -> str:
         failed = f"{seen.errors:,} of {seen.processed:,}" if seen.processed >= seen.errors else f"{seen.errors:,}"
         text = f"{seen.group.name} failed on {failed} messages of {seen.topic.name} and has no dead-letter topic"
     else:
-        text = f"{seen.group.name} has no dead-letter topic for {seen.topic.name}; 0 errors so far"
+        known = "0 errors so far" if _seen(seen) else "whether any fails is not seen, with 0 spans of it"
+        text = f"{seen.group.name} has no dead-letter topic for {seen.topic.name}; {known}"
     alike = seen.dead_letters.topic.name if seen.dead_letters is not None else ""
     return f"{text} (only {alike} is named like one)." if alike else f"{text}."

@@ -20,7 +20,7 @@ from agent.model.verdict import (
     Verdict,
     fails_when,
 )
-from rules.backlog import LOOK, looked, offsets_of_its_own, patience, unread
+from rules.backlog import LOOK, looked, offsets_of_its_own, patience, unread, yet
 from rules.dead_letters.poison_message.steps import steps
 
 
@@ -59,7 +59,9 @@ def poison_message(backlog: Backlog, cfg: Config) -> Verdict:
         Claim("s for which a partition stands while others go on", stands, ">=", limit),
     )
     if found is None or stands < limit:
-        return fails_when(*parts, says="", meets=f"No partition of {backlog.topic.name} stands still by itself.")
+        return fails_when(
+            *parts, says="", meets=f"No partition of {backlog.topic.name} stands still by itself{yet(backlog)}."
+        )
     proven = (found.attempts or 0) >= cfg.attempts and (found.failing or timedelta(0)) >= cfg.failing
     return fails_when(
         *parts,
@@ -67,7 +69,7 @@ def poison_message(backlog: Backlog, cfg: Config) -> Verdict:
         AnyOf((_seen(found, cfg), _unseen(found, cfg))),
         Unless("it halts at a failure by design (on_error: stop)", backlog.on_error == "stop"),
         says=_says(backlog, found, proven=proven),
-        meets=f"{backlog.group.name} is held up by no message of {backlog.topic.name}.",
+        meets=f"{backlog.group.name} is held up by no message of {backlog.topic.name}{yet(backlog)}.",
         severity=None if proven else Severity.HIGH,
         weighed="" if proven else "no spans show what fails there: a message that takes long looks the same",
         evidence=None if proven else Evidence.INFERRED,

@@ -22,7 +22,7 @@ from agent.model.verdict import (
     Verdict,
     fails_when,
 )
-from rules.backlog import recent
+from rules.backlog import more_looks, recent
 from rules.growth.partition_ceiling.steps import steps
 
 
@@ -62,7 +62,7 @@ def partition_ceiling(backlog: Backlog, cfg: Config) -> Verdict:
     return fails_when(
         *parts,
         Need("age of the last look, s", _old(backlog), "<=", cfg.stale.total_seconds(), learn=_LOOK),
-        Need("looks in 60 min", len(lag), ">=", cfg.samples, learn=_LOOK),
+        Need("looks in 60 min", len(lag), ">=", cfg.samples, learn=more_looks(backlog, cfg.span)),
         *(_settled(backlog, cfg) if falling or full else ()),
         AnyOf((_falls(lag, age, rises, cfg), _nearly(used, cfg))),
         Unless("more members than partitions by design: those of static membership stand by", _by_design(backlog)),
@@ -130,7 +130,12 @@ def _by_design(backlog: Backlog) -> bool | None:
 
 
 def _meets(backlog: Backlog) -> str:
-    return f"{backlog.group.name} could take more of {backlog.topic.name} than it has to."
+    group, topic, members = backlog.group.name, backlog.topic.name, backlog.members.last or 0
+    if not members:
+        return f"{group} has no member: the first that comes gets all partitions of {topic}."
+    if members < (backlog.partitions or 0):
+        return f"Another member of {group} would get partitions of {topic}: it has {members:,.0f}."
+    return f"{group} has a member for each partition of {topic}, and was not seen to fall back."
 
 
 def _says(backlog: Backlog, members: int, spare: int, *, full: bool) -> str:

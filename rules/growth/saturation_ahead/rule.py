@@ -8,7 +8,7 @@ from agent.model.rule import SLOW, rule
 from agent.model.steps import rate
 from agent.model.subjects import Backlog
 from agent.model.verdict import AnyOf, Claim, Evidence, Need, Path, Reason, Scalar, Severity, Verdict, fails_when
-from rules.backlog import LOOK, offsets_of_its_own
+from rules.backlog import more_looks, offsets_of_its_own, yet
 from rules.growth.saturation_ahead.forecast import LEAST, Forecast, forecast
 from rules.growth.saturation_ahead.steps import steps
 
@@ -40,7 +40,14 @@ def saturation_ahead(backlog: Backlog, cfg: Config) -> Verdict:
     tested = _tested(backlog, cfg)
     return fails_when(
         offsets_of_its_own(backlog),
-        Need("peak of what is written, records/s", peak, ">=", 0.0, learn=_HOUR, reason=Reason.LEARNING),
+        Need(
+            "peak of what is written, records/s",
+            peak,
+            ">=",
+            0.0,
+            learn=more_looks(backlog, timedelta(hours=1)),
+            reason=Reason.LEARNING,
+        ),
         Need("proven rate of the group, records/s", proven, ">", 0.0, learn=_NEVER, reason=Reason.LEARNING),
         AnyOf(
             (
@@ -56,15 +63,14 @@ def saturation_ahead(backlog: Backlog, cfg: Config) -> Verdict:
             )
         ),
         says=_says(backlog, proven or 0.0, seen, cfg),
-        meets=f"{backlog.group.name} was seen to read more than {backlog.topic.name} gets.",
+        meets=f"{backlog.group.name} was seen to read more than {backlog.topic.name} gets{yet(backlog)}.",
         show=_shown(backlog, proven, source, seen, used),
         do=steps(backlog),
     )
 
 
-_HOUR = f"wait an hour, or {LOOK}"
 _NEVER = (
-    "its capacity was never seen, for it keeps up: run a load test and declare it (`loadtests` of a workflow), or "
+    "its capacity was never seen: run a load test and declare it (`loadtests` of a workflow), or "
     "let it catch up once from a pause of some minutes"
 )
 

@@ -9,7 +9,7 @@ from agent.model.rule import SLOW, rule
 from agent.model.things import Topic
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Scalar, Severity, Verdict, fails_when
 from rules.idempotency.no_identity.steps import steps
-from rules.topics import sample
+from rules.topics import sample, sampled
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ def no_identity(topic: Topic, cfg: Config) -> Verdict:
         OnlyIf("a topic of somebody's own (it is internal by its name)", not topic.internal),
         OnlyIf("a topic whose records matter (loss_tolerant)", topic.loss_tolerant is not True),
         OnlyIf("a topic of events (compacted, with whole states by key)", not _table(topic)),
+        sampled(topic),
         Need(
             "records looked at for an identity",
             None if without is None else judged,

@@ -8,7 +8,7 @@ from agent.model.rule import HARM, rule
 from agent.model.things import Topic
 from agent.model.verdict import Claim, Evidence, Need, OnlyIf, Reason, Severity, Verdict, fails_when
 from rules.idempotency.reused_identity.steps import steps
-from rules.topics import sample
+from rules.topics import sample, sampled
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ def reused_identity(topic: Topic, cfg: Config) -> Verdict:
     return fails_when(
         OnlyIf("a topic of somebody's own (it is internal by its name)", not topic.internal),
         OnlyIf("a topic of events (compacted, an identity names what changes)", not topic.compacted),
+        sampled(topic),
         Need(
             "identities compared with their contents",
             None if pairs is None else topic.identified,
