@@ -26,6 +26,7 @@ def record(out: "Path", length: timedelta, every: timedelta | None, config_path:
     """
     import threading
 
+    from agent.app.append import ForeignError
     from agent.app.keep import keep, sources
     from agent.model.plain import plain
 
@@ -39,13 +40,17 @@ def record(out: "Path", length: timedelta, every: timedelta | None, config_path:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if sys.stderr.isatty():
         click.echo(f"Recording for {length}; Ctrl-C ends it.", err=True)
-    kept = keep(
-        found,
-        out,
-        seconds=length.total_seconds(),
-        stop=stop,
-        every=every.total_seconds() if every else None,
-        told=lambda text: click.echo(plain(text), err=True),
-    )
+    try:
+        kept = keep(
+            found,
+            out,
+            seconds=length.total_seconds(),
+            stop=stop,
+            every=every.total_seconds() if every else None,
+            told=lambda text: click.echo(plain(text), err=True),
+        )
+    except ForeignError as problem:
+        click.echo(plain(str(problem)), err=True)
+        return 2
     click.echo(f"{kept.lines:,} looks, {kept.bytes / 1024:,.0f} KiB in {out}.")
     return 3 if not kept.lines or kept.failed else 0

@@ -2,6 +2,11 @@
 
 import gzip
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import jsonschema_rs
@@ -9,7 +14,7 @@ import pytest
 
 from agent.app.schemas import schema
 from tests.e2e.commands import told
-from tests.kafka.estate import Estate
+from tests.kafka.estate import Estate, eventually
 from tests.kafka.servers import Secure
 
 pytestmark = pytest.mark.real
@@ -74,3 +79,63 @@ def test_what_cannot_be_reached_is_told_with_what_to_do(tmp_path: Path) -> None:
     kept = told("record", "x.ndjson", "--for", "1s", cwd=tmp_path)
     assert kept.code == 3
     assert "kafka/gone: 127.0.0.1:1" in kept.err
+
+
+@pytest.mark.parametrize("name", ["looks.ndjson.gz", "looks.ndjson"])
+def test_a_recording_that_is_killed_is_read_to_its_last_look_and_gone_on_with(
+    name: str, broker: str, estate: Estate, tmp_path: Path
+) -> None:
+    estate.produce(estate.topic(), 8)
+    (tmp_path / "seamwatch.yaml").write_text(f'clusters: {{prod: {{bootstrap: ["{broker}"]}}}}\n')
+    path = tmp_path / name
+    for least in (2, 4, 6):
+        with recording(path, "--every", "1s") as killed:
+            eventually(partial(looks_in, path, least), "two more looks", within=30)
+            killed.kill()
+        judged = told("scan", name, "--format", "json", cwd=tmp_path)
+        [source] = json.loads(judged.out)["inputs"]
+        assert (source["format"], source["rejected"]) == ("recording", 0), source
+    with path.open("ab") as file:  # as a kill within a write, or a power cut, would leave it
+        file.write(gzip.compress(b'{"recording":1,')[:-9] if name.endswith(".gz") else b'{"recording":1,')
+    judged = told("scan", name, "--format", "json", cwd=tmp_path)
+    [source] = json.loads(judged.out)["inputs"]
+    assert source["rejected"] == 1
+    before = source["facts"]
+    kept = told("record", name, "--for", "2s", "--every", "1s", cwd=tmp_path)
+    assert kept.code == 0
+    assert "which are no whole look, were dropped" in kept.err
+    [source] = json.loads(told("scan", name, "--format", "json", cwd=tmp_path).out)["inputs"]
+    assert source["rejected"] == 0
+    assert source["facts"] > before
+
+
+def test_a_recording_is_read_while_it_is_written(broker: str, estate: Estate, tmp_path: Path) -> None:
+    estate.produce(estate.topic(), 8)
+    (tmp_path / "seamwatch.yaml").write_text(f'clusters: {{prod: {{bootstrap: ["{broker}"]}}}}\n')
+    path = tmp_path / "looks.ndjson.gz"
+    with recording(path, "--every", "1s") as one:
+        eventually(partial(looks_in, path, 2), "two looks", within=30)
+        judged = told("scan", path.name, "--format", "json", cwd=tmp_path)
+        refused = told("record", path.name, cwd=tmp_path)
+        one.kill()
+    [source] = json.loads(judged.out)["inputs"]
+    assert (source["format"], source["rejected"]) == ("recording", 0)
+    assert source["facts"] > 0
+    assert refused.code == 2
+    assert "Another process records into looks.ndjson.gz" in refused.err
+
+
+@contextmanager
+def recording(path: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "agent", "record", path.name, *words]
+    with subprocess.Popen(command, cwd=path.parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
+        try:
+            yield one
+        finally:
+            one.kill()
+
+
+def looks_in(path: Path, least: int) -> bool:
+    """A recording has so many whole looks."""
+    raw = path.read_bytes() if path.exists() else b""
+    return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).count(b"\n") >= least
