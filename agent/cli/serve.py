@@ -31,6 +31,8 @@ def run(
     from agent.app.agent import EXIT_BROKEN, PortError, listen, run
     from agent.app.logs import configure
     from agent.app.parts import assemble
+    from agent.app.watched import ended, watched
+    from agent.model.plain import plain
 
     if follow and not replay:
         raise click.UsageError("--follow goes on with recordings that --replay names. Add --replay PATH.")
@@ -50,4 +52,9 @@ def run(
     for name, what in (("web", "Pages"), ("otlp", "OTLP")):
         host, port = sockets[name].getsockname()[:2]
         click.echo(f"{what} on http://{host}:{port}")
-    return run(settings, parts, sockets)
+    for one in watched(settings):
+        click.echo(plain(f"Watching {one.says()}."))
+    code = run(settings, parts, sockets)
+    for line in ended(parts.pulls.each, parts.receiver.counters.spans):
+        click.echo(plain(line))
+    return code

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import re
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,6 +126,38 @@ def test_a_recording_is_read_while_it_is_written(broker: str, estate: Estate, tm
     assert source["facts"] > 0
     assert refused.code == 2
     assert "Another process records into looks.ndjson.gz" in refused.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_says_what_it_watches_and_ends_with_0_by_a_signal_once_a_look_is_written(
+    number: int, broker: str, tmp_path: Path
+) -> None:
+    (tmp_path / "seamwatch.yaml").write_text(f'clusters: {{prod: {{bootstrap: ["{broker}"]}}}}\n')
+    path = tmp_path / "looks.ndjson"
+    with recording(path, "--for", "6h") as one:
+        eventually(partial(looks_in, path, 1), "a look", within=30)
+        one.send_signal(number)
+        out, err = one.communicate(timeout=30)
+    assert one.returncode == 0
+    assert f"Recording kafka/prod at {broker}, every 30 s.\nInto looks.ndjson, for 6 h, until " in err
+    assert re.fullmatch(r"Stopped: 1 look written, \d+ KiB; looks.ndjson has \d+ KiB\.\n", out)
+
+
+def test_a_recording_of_a_broker_that_does_not_answer_is_ended_at_once_by_a_second_signal(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        (tmp_path / "seamwatch.yaml").write_text(f'clusters: {{prod: {{bootstrap: ["{address}"], timeout: 60s}}}}\n')
+        with recording(tmp_path / "looks.ndjson") as one:
+            silent.settimeout(30)
+            with silent.accept()[0]:
+                one.send_signal(signal.SIGINT)
+                assert one.stderr is not None
+                eventually(lambda: "Ctrl-C again" in one.stderr.readline(), "the word of the second", within=10)
+                one.send_signal(signal.SIGINT)
+                _, err = one.communicate(timeout=20)
+    assert one.returncode == 130
+    assert err.endswith("Stopped.\n")
+    assert "Traceback" not in err
 
 
 @contextmanager
