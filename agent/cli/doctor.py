@@ -28,7 +28,7 @@ def doctor(kinds: tuple[str, ...], config_path: "Path | None") -> int:
     seen = fine = 0
     for one in check(settings, kinds or _KINDS):
         seen, fine = seen + 1, fine + one.ok
-        click.echo(f"{plain(one.source)}: {'ok' if one.ok else 'cannot be seen'}")
+        click.echo(f"{plain(one.source)}: {'ok' if one.ok else one.word}")
         for line in one.lines:
             click.echo(f"  {plain(line)}")
     if not seen:

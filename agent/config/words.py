@@ -23,6 +23,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONGEST = 3650 * 86400.0
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.-]+)):(\d{1,5})", re.ASCII)
 _CADENCE = 'Write continuous, a cron line ("0 2 * * *") or a period (1h).'
+TODO = "TODO"  #: what `init` writes where only its user knows the value
 MAX_WHOLE = 2**53
 MAX_TEXT = 4096
 

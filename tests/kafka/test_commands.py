@@ -71,7 +71,7 @@ def test_init_says_what_a_secure_broker_wants_and_takes_a_password_by_reference_
 def test_what_cannot_be_reached_is_told_with_what_to_do(tmp_path: Path) -> None:
     done = told("init", "--kafka", "127.0.0.1:1", cwd=tmp_path)
     assert done.code == 3
-    assert "Connection refused. Check the address" in done.out
+    assert "Nothing listens at 127.0.0.1:1 (connection refused). Check the address" in done.out
     assert not (tmp_path / "seamwatch.yaml").exists()
     assert told("doctor", cwd=tmp_path).code == 2
     assert told("record", "x.ndjson", cwd=tmp_path).code == 2
