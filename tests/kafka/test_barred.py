@@ -148,6 +148,18 @@ def test_init_that_is_not_let_in_says_so_and_never_that_it_watches(
         assert ("and not yet let in: mend there what is said above" in done.out) == (words != ("--ca", "wrong"))
 
 
+def test_what_init_left_to_be_filled_in_is_a_mistake_of_the_configuration(secure: Secure, tmp_path: Path) -> None:
+    begun = told("init", "--kafka", secure.bootstrap, cwd=tmp_path)
+    assert "What is missing is marked TODO in the configuration." in begun.out
+    for words in (("doctor",), ("record", "x.ndjson"), ("run",), ("config", "show")):
+        done = told(*words, cwd=tmp_path)
+        assert done.code == 2
+        [ca, user, *_] = done.err.splitlines()
+        assert ca.startswith("seamwatch.yaml, line 5, ")
+        assert 'clusters.main.tls.ca is "TODO.pem", which is still to be filled in. Write its value' in ca
+        assert 'clusters.main.sasl.user is "TODO", which is still to be filled in.' in user
+
+
 def test_doctor_says_how_many_topics_each_pattern_of_sample_meets(broker: str, estate: Estate, tmp_path: Path) -> None:
     one, two = estate.topic("paid"), estate.topic("paid")
     done = asked(tmp_path, broker, sample=[one])
