@@ -141,7 +141,9 @@ def silence(
 ) -> int:
     """Say nothing of it for a while, --for or --until.
 
-    Example: seamwatch finding silence FINGERPRINT --for 4h --reason "the migration runs"
+    \b
+    Example:
+      seamwatch finding silence FINGERPRINT --for 4h --reason "the migration runs"
     """
     return _say(config_path, fingerprint, "silence", owner=owner, reason=reason, until=_end(period, until))
 
@@ -168,7 +170,9 @@ def waive(
 ) -> int:
     """Accept it, with an owner, a reason and an end, --for or --until. It stays visible and counted.
 
-    Example: seamwatch finding waive FINGERPRINT --owner payments --until 2027-01-31 --reason "replaced by then"
+    \b
+    Example:
+      seamwatch finding waive FINGERPRINT --owner payments --until 2027-01-31 --reason "replaced by then"
     """
     return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=_end(period, until))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Location
+from agent.cli.common import Location, ended_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,13 @@ def init(
 
     Nothing is changed at the broker. What it wants (TLS, a login) is found out; what we may see there is told right by
     right, with the line that gives what is missing.
+
+    Exit 0 where the cluster was seen and the configuration written; 3 where it was not seen, with why and what to do;
+    2 where the file is there already, which is left as it is, or for wrong use.
+
+    \b
+    Example:
+      seamwatch init --kafka broker-1:9093 --ca ca.pem --user agent
     """
     from pathlib import Path
 
@@ -53,6 +60,7 @@ def init(
     at = address_of(kafka)
     if not isinstance(at, Address):
         raise click.UsageError(f"{kafka!r} is no address. Write host:port, such as 127.0.0.1:9092.")
+    ended_at_once()
     done = begin(at, Login(name, user, _password(reference), reference, mechanism, str(ca) if ca else None))
     for line in done.says:
         click.echo(plain(line))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, Location, checked_settings, config_option, shown_time
-from agent.cli.dispatch import EXIT_STOPPED
+from agent.cli import EXIT_STOPPED
+from agent.cli.common import Duration, Location, checked_settings, config_option, end_at_once, shown_time
 
 if TYPE_CHECKING:
     import threading
@@ -28,7 +28,9 @@ def record(out: "Path", length: timedelta, every: timedelta | None, config_path:
     Ctrl-C ends it, and what was written is whole: exit 0, as at the end of its time. Exit 3 where nothing could be
     seen, or a source could not at the end; 2 where OUT is no recording, or another process records into it.
 
-    Example: seamwatch record looks.ndjson.gz --for 6h
+    \b
+    Example:
+      seamwatch record looks.ndjson.gz --for 6h
     """
     from agent.app.append import ForeignError
     from agent.app.keep import keep, sources
@@ -78,7 +80,7 @@ def _stopped_by_signals() -> "threading.Event":
 
     def handle(*_: object) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            end_at_once()
         stop.set()
         os.write(
             2, b"Ending with the look that is under way; Ctrl-C again ends it at once.\n"

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 def run(
     config_path: "Path | None", replay: "tuple[Path, ...]", follow: bool, every: timedelta, next_free_port: bool
 ) -> int:
-    """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly."""
+    """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly.
+
+    The ports are moved by listen.otlp and listen.web in the configuration, or by the variables SEAMWATCH_LISTEN__OTLP
+    and SEAMWATCH_LISTEN__WEB. Where one is in use, it ends with 75.
+
+    \b
+    Example:
+      SEAMWATCH_LISTEN__WEB=127.0.0.1:18740 seamwatch run
+    """
     from agent.app.agent import EXIT_BROKEN, PortError, listen, run
     from agent.app.logs import configure
     from agent.app.parts import assemble
