@@ -11,7 +11,8 @@ import pytest
 
 from agent.app.wiring import catalogue
 from agent.cli import COMMANDS
-from agent.config.load import RESERVED, variables
+from agent.config.load import RESERVED, load, variables
+from agent.config.settings import Settings
 from agent.store.store import open_store
 from tests.conftest import missing
 from tests.e2e.commands import told
@@ -71,6 +72,18 @@ def test_every_variable_that_the_readme_names_is_read() -> None:
     named = set(re.findall(r"SEAMWATCH_\w+", TEXT)) - {"SEAMWATCH_"}
     assert named
     assert named <= {*variables(), *RESERVED}
+
+
+@pytest.mark.parametrize("door", ["otlp", "web"])
+def test_the_readme_moves_each_port_by_a_key_and_by_a_variable(door: str, tmp_path: Path) -> None:
+    [line] = [code for code in CODE if code.startswith(f"listen: {{{door}:")]
+    [(name, value)] = [code.split("=") for code in CODE if code.startswith(f"SEAMWATCH_LISTEN__{door.upper()}=")]
+    (tmp_path / "seamwatch.yaml").write_text(line)
+    for environ, folder in (({}, tmp_path), ({name: value}, tmp_path.parent)):
+        found = load(None, environ, folder)
+        assert isinstance(found, Settings)
+        assert str(getattr(found.listen, door)) == value
+        assert found.listen != Settings().listen
 
 
 BROKER = ("init", "doctor", "record")  #: commands that need one: tests/kafka/test_commands.py runs them

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.app.doctor import kafka_lines
-from agent.config.words import Address
+from agent.app.barred import authority, by_options, refused, unlike, unreached
+from agent.app.doctor import kafka_seen
+from agent.config.words import TODO, Address
 from agent.model.pull import NotSeenError
 from agent.model.steps import quoted
 from collectors.kafka.access import Access
@@ -39,32 +40,44 @@ class Begun:
 
 def kafka(at: Address, login: Login) -> Begun:
     """Knock at a Kafka broker, and write what it takes to watch its cluster."""
+    cure = by_options(login.reference)
+    if told := authority(login.ca, cure):
+        return Begun((told,))
     found = knock(at.host, at.port, login.ca)
     if not found.kafka:
-        return Begun((f"{at}: {found.why}. Check the address, and that this machine reaches it.",))
-    says = [f"{at} speaks Kafka, {_speaks(found)}."]
-    if found.tls and not found.trusted:
-        says.append(f"Its certificate is not trusted: {found.why}. Give the file of its authority: --ca FILE.")
+        return Begun((unreached(at, found),))
     mechanism = _mechanism(found, login)
-    config = _config(at, login, found, mechanism)
-    lacks = found.mechanisms and (login.user is None or login.password is None)
-    if lacks or (found.tls and not found.trusted) or mechanism == "OAUTHBEARER":
-        says.append("What is missing is marked TODO; then `seamwatch doctor kafka` tells which rights it has.")
-        return Begun(tuple(says), config)
-    access = Access(
+    way = Access(
         login.name,
         (str(at),),
         tls=found.tls,
         ca=login.ca,
-        mechanism=mechanism,
+        mechanism=mechanism if login.user else None,
         user=login.user if mechanism else None,
         password=login.password if mechanism else None,
     )
+    says = [f"{at} speaks Kafka, {_speaks(found)}."]
+    config = _config(at, login, found, mechanism)
+    if lacks := unlike(at, found, way, cure) or _unfinished(login, mechanism):
+        return Begun((*says, lacks, *_to_do(config)), config)
     try:
-        lines, _ = kafka_lines(Watch(access), str(at))
+        seen = kafka_seen(Watch(way), str(at))
     except NotSeenError as problem:
-        return Begun((*says, f"It was not let in: {problem}."), config)
-    return Begun((*says, *lines), config, seen=True)
+        return Begun((*says, refused(at, way, problem, cure)), config)
+    return Begun((*says, *seen.lines), config, seen=True)
+
+
+def _unfinished(login: Login, mechanism: str | None) -> str:
+    """Why no login can be tried yet; empty where it can, or none is wanted."""
+    if mechanism == "OAUTHBEARER":
+        return "Where it gets its tokens is for you to write."
+    if mechanism and login.password is None:
+        return f"The password is not there: nothing can be read from {login.reference}."
+    return ""
+
+
+def _to_do(config: str) -> tuple[str, ...]:
+    return ("What is missing is marked TODO in the configuration.",) if TODO in config else ()
 
 
 def _speaks(found: Knock) -> str:
@@ -81,19 +94,19 @@ def _mechanism(found: Knock, login: Login) -> str | None:
 def _config(at: Address, login: Login, found: Knock, mechanism: str | None) -> str:
     lines = ["clusters:", f"  {login.name}:", f"    bootstrap: [{quoted(str(at))}]"]
     if found.tls:
-        untrusted = "TODO.pem" if not found.trusted else None
+        untrusted = f"{TODO}.pem" if not found.trusted else None
         ca = login.ca or untrusted
         lines.append(f"    tls: {{ca: {quoted(ca)}}}" if ca else "    tls: {}")
     if mechanism == "OAUTHBEARER":
         lines += [
             "    sasl:",
             "      mechanism: OAUTHBEARER",
-            '      token_url: "https://TODO"',
-            '      client_id: "TODO"',
+            f'      token_url: "https://{TODO}"',
+            f'      client_id: "{TODO}"',
             '      client_secret: "env:KAFKA_CLIENT_SECRET"',
         ]
     elif mechanism:
-        user = quoted(login.user or "TODO")
+        user = quoted(login.user or TODO)
         lines += [
             "    sasl:",
             f"      mechanism: {mechanism}",

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent.app.asked import access, pulls
+from agent.app.barred import authority, by_keys, why
 from agent.app.rights import NEEDED_BY
+from agent.app.sampled import asked
 from agent.config.estates import Cluster
 from agent.config.settings import Settings
+from agent.model.counting import counted
 from agent.model.pull import NotSeenError
 from collectors.kafka.ladder import LADDER, Climb, Has, Rung
 from collectors.kafka.watch import Watch
@@ -22,6 +25,7 @@ class Checked:
     source: str
     ok: bool
     lines: tuple[str, ...]
+    word: str = "cannot be seen"  #: where it is not ok
 
 
 def check(settings: Settings, kinds: Sequence[str]) -> Iterator[Checked]:
@@ -43,34 +47,50 @@ def check(settings: Settings, kinds: Sequence[str]) -> Iterator[Checked]:
 
 
 def _kafka(name: str, cluster: Cluster, settings: Settings) -> Checked:
-    source = f"kafka/{name}"
+    source, cure = f"kafka/{name}", by_keys(name, _reference(cluster))
+    way = access(name, cluster, settings.base)
+    if told := authority(way.ca, cure):
+        return Checked(source, False, (told,))
     try:
-        way = access(name, cluster, settings.base)
-        lines, ok = kafka_lines(Watch(way), str(cluster.bootstrap[0]))
+        seen = kafka_seen(Watch(way), str(cluster.bootstrap[0]), cluster.sample)
     except (NotSeenError, OSError) as problem:
-        return Checked(source, False, (str(problem), *_hint(cluster)))
-    return Checked(source, ok, lines)
+        return Checked(source, False, why(way, problem, cure))
+    word = "seen, and not all that is asked for" if seen.enough else "seen, and too little of it"
+    return Checked(source, seen.enough and seen.sampled, seen.lines, word)
 
 
-def _hint(cluster: Cluster) -> tuple[str, ...]:
-    first = cluster.bootstrap[0]
-    return (f"`seamwatch init --kafka {first}` says what speaks there, and what it wants.",)
+def _reference(cluster: Cluster) -> str:
+    sasl = cluster.sasl
+    return sasl.password.reference if sasl and sasl.password else "its reference"
 
 
-def kafka_lines(watch: Watch, bootstrap: str) -> tuple[tuple[str, ...], bool]:
-    """What we may see of a cluster, right by right, and whether that is enough to judge. Raise NotSeenError."""
+@dataclass(frozen=True, slots=True)
+class KafkaSeen:
+    """What we may see of a cluster, right by right."""
+
+    lines: tuple[str, ...]
+    enough: bool  #: to judge
+    sampled: bool = True  #: all that `sample` asks for can be had
+
+
+def kafka_seen(watch: Watch, bootstrap: str, sample: Sequence[str] | None = None) -> KafkaSeen:
+    """What we may see of a cluster, right by right, and of what `sample` asks for. Raise NotSeenError."""
     try:
         seen = watch.know()
         standing = Climb(watch.link, seen).standing()
-        head = f"Kafka {watch.link.product}, {len(seen.brokers)} brokers, {len(seen.rows):,} topics shown to us"
-        lines = [head]
+        topics = counted(len(seen.rows), "topic")
+        lines = [f"Kafka {watch.link.product}, {counted(len(seen.brokers), 'broker')}, {topics} shown to us"]
         if standing.authorizer is False:
             lines.append("It has no authorizer: everything is allowed to everybody.")
         for rung, has in standing.rungs:
             lines += _rung(rung, has, watch.access.principal, bootstrap)
         lines += [f"not answered: {one}" for one in standing.troubles]
         may = {rung.right: has for rung, has in standing.rungs}
-        return tuple(lines), all(may[right] in (Has.YES, Has.SOME) for right in ENOUGH)
+        enough = all(may[right] in (Has.YES, Has.SOME) for right in ENOUGH)
+        if sample is None:
+            return KafkaSeen(tuple(lines), enough)
+        records = asked(watch, seen, sample, bootstrap)
+        return KafkaSeen((*lines, *records.lines), enough, records.ok)
     finally:
         watch.close()
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import orjson
 
-from agent.app.recognise import MOST_BYTES, NO_TIME, READ, Kind, latest, not_yet, recognise, whole
+from agent.app.recognise import CUT_OFF, MOST_BYTES, NO_TIME, READ, Kind, latest, not_yet, recognise, whole
 from agent.model.columns import SpanColumns
 from collectors.otlp.decode import Decoder, MalformedError
 from collectors.otlp.json import JsonError
 from collectors.otlp.json import parse as parse_json
 from collectors.otlp.receiver import REJECTED
 from collectors.recording.growing import Change, Growing, Herd
-from collectors.recording.lines import Lines
+from collectors.recording.lines import MAX_LINE, Lines
 from collectors.recording.reader import Reader, Reading
 
 _SKIPPED = ("index.jsonl", "README.md", "LICENSE")
@@ -95,6 +95,7 @@ class Recorded:
     def so_far(self) -> Iterator[Reading]:
         """What stands in it and has not been read; may be asked again when it has grown. Raise OSError."""
         yield from self._counted(self.lines.whole())
+        self._broken()
 
     def changes(self) -> list[Change]:
         """What happened to the file since this was asked."""
@@ -104,15 +105,26 @@ class Recorded:
         """What it tells, in the order of its times; with `ended` also a last line whose end is missing."""
         number = 0
         try:
-            for part in (self.lines.whole(), self.lines.last()) if ended else (self.lines.whole(),):
+            for part in (self.lines.whole(), self._last()) if ended else (self.lines.whole(),):
                 for reading in self._counted(part):
                     self._now = reading.at if self._now is None else max(self._now, reading.at)
                     number += 1
                     yield Happened(self._now, number, reading)
         except OSError as problem:
             self.source.reject(f"cannot be read ({problem.strerror or problem})")
-        if self.lines.broken:
-            self.source.reject("gzip is broken or cut off")
+        self._broken()
+
+    def _last(self) -> Iterator[bytes]:
+        """The line whose end is missing, where only that is missing: what is cut off within counts once."""
+        for line in self.lines.last():
+            if _whole(line):
+                yield line
+            elif line.strip() and not self.lines.broken:
+                self.source.reject("last line is cut off")
+
+    def _broken(self) -> None:
+        if self.lines.broken and CUT_OFF not in self.source.reasons:
+            self.source.reject(CUT_OFF)
 
     def _counted(self, lines: Iterator[bytes]) -> Iterator[Reading]:
         """Each look; it counts once the next one is asked for, so that one that nobody used never does."""
@@ -216,6 +228,15 @@ class Inputs:
         source.reject(reason)
 
 
+def _whole(line: bytes) -> bool:
+    """It is no beginning of a line, whatever it says."""
+    try:
+        orjson.loads(line.removeprefix(_BOM))
+    except (ValueError, RecursionError):
+        return len(line) > MAX_LINE  # the reader has a word for that
+    return True
+
+
 def _push(due: list[tuple[Happened, int, Stream]], number: int, stream: Stream) -> None:
     happened = next(stream, None)
     if happened is not None:
@@ -284,7 +305,7 @@ def _lines(path: Path, source: Input, arrived: datetime | None) -> Stream:
         else:
             source.taken += 1  # it is read, and says nothing
     if lines.broken:
-        source.reject("gzip is broken or cut off")
+        source.reject(CUT_OFF)
 
 
 def _one(line: bytes, source: Input) -> Any:

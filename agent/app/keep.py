@@ -1,6 +1,5 @@
 """Writes what the sources that are asked show into a recording, for as long as is wanted."""
 
-import gzip
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 import orjson
 
+from agent.app.append import Appending
 from agent.config.settings import Settings
 from agent.model.pull import NotSeenError, Pull
 
@@ -30,13 +29,16 @@ class Kept:
 def keep(
     sources: Sequence[Pull], path: Path, *, seconds: float, stop: threading.Event, every: float | None, told: Told
 ) -> Kept:
-    """Look at every source until the time is over or `stop` is set; a line a look. Raise OSError for the file.
+    """Look at every source until the time is over or `stop` is set; a line a look. Raise OSError, ForeignError.
 
-    What a look does not tell is not in its line. A line is written whole, so a recording that is broken off is one.
+    What a look does not tell is not in its line. A line is written at once, in gzip as a member of its own, so
+    whenever this ends, all looks before can be read.
     """
     kept, until = Kept(), time.monotonic() + seconds
     due = {id(one): 0.0 for one in sources}
-    file = _opened(path)
+    file = Appending(path)
+    if file.said:
+        told(file.said)
     with ExitStack() as stack:
         stack.callback(file.close)
         for one in sources:
@@ -50,11 +52,7 @@ def keep(
     return kept
 
 
-def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
-    return gzip.open(path, "ab") if path.suffix == ".gz" else path.open("ab")
-
-
-def _look(one: Pull, file: IO[bytes] | gzip.GzipFile, kept: Kept, told: Told) -> None:
+def _look(one: Pull, file: Appending, kept: Kept, told: Told) -> None:
     source = f"{one.kind}/{one.name}"
     try:
         one.look()
@@ -68,7 +66,6 @@ def _look(one: Pull, file: IO[bytes] | gzip.GzipFile, kept: Kept, told: Told) ->
     if line is not None:
         text = orjson.dumps(line) + b"\n"
         file.write(text)
-        file.flush()
         kept.lines, kept.bytes = kept.lines + 1, kept.bytes + len(text)
 
 

@@ -1,6 +1,5 @@
 """What a file is, told by its content: its first lines, or the whole where it is one document. Decodes nothing."""
 
-import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from collectors.otlp.json import JsonError
 from collectors.otlp.json import parse as parse_json
 from collectors.otlp.signals import signal_of
 from collectors.otlp.wire import Traces
-from collectors.recording.lines import Lines, opened
+from collectors.recording.lines import Lines, Pieces, opened
 from collectors.recording.reader import first_time, looks_like_recording
 
 MOST_BYTES = 64 << 20  #: of one file that is read whole
 UNKNOWN = "unknown"
 READ = frozenset({"otlp-traces", "recording", "workflow"})
+CUT_OFF = "gzip is broken or cut off"
 NO_TIME = "no span has a possible time"
 _HEAD = 65_536
 _FIRST_LINES = 200  #: that may be rubbish before a file says what it is
@@ -68,7 +68,7 @@ _NEVER = Kind(UNKNOWN, "not recognised")
 
 def recognise(path: Path) -> Kind | None:
     """What a file is; None for an empty one. Raise OSError, EOFError or zlib.error where it cannot be read."""
-    head = _start(path, _HEAD)
+    head, _ = _start(path, _HEAD)
     if not head:
         return None
     if head[:1] == _FIELD_1:
@@ -88,14 +88,25 @@ def recognise(path: Path) -> Kind | None:
 
 
 def whole(path: Path) -> bytes:
-    """A file, inflated, up to one byte over the bound."""
-    return _start(path, MOST_BYTES + 1)
+    """A file, inflated, up to one byte over the bound. Raise EOFError where less of it can be read than it had."""
+    found, all_there = _start(path, MOST_BYTES + 1)
+    if not all_there:
+        raise EOFError(CUT_OFF)
+    return found
 
 
-def _start(path: Path, size: int) -> bytes:
+def _start(path: Path, size: int) -> tuple[bytes, bool]:
+    """What can be read of a file up to a size, and whether nothing misses up to there. Raise EOFError for nothing."""
     with BufferedReader(opened(path)) as file:
-        packed = file.peek(2)[:2] == b"\x1f\x8b"
-        return bytes(gzip.GzipFile(fileobj=file).read(size) if packed else file.read(size))
+        if file.peek(2)[:2] != b"\x1f\x8b":
+            return file.read(size), True
+        found, pieces = bytearray(), Pieces(path, lambda _, most: file.read(most))
+        while len(found) < size and (piece := pieces.next()):
+            found += piece
+        all_there = len(found) >= size or not (pieces.broken or pieces.cut)
+        if not found and not all_there:
+            raise EOFError(CUT_OFF)
+        return bytes(found[:size]), all_there
 
 
 def _by_lines(path: Path) -> Kind | None:
@@ -167,7 +178,7 @@ def _workflow(path: Path, head: bytes) -> Kind | None:
     if not named and not any(key.encode() in head for key in _WORKFLOW_KEYS):
         return None
     if named or b"\0" not in head:
-        text = _start(path, _MOST_WORKFLOW + 1).decode("utf-8", "replace")
+        text = _start(path, _MOST_WORKFLOW + 1)[0].decode("utf-8", "replace")
         if looks_like_workflow(text):
             return Kind("workflow")
     return Kind(UNKNOWN, "no workflow file") if named else None

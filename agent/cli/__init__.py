@@ -1,6 +1,7 @@
 """Words on the command line. This file imports next to nothing: `--help` must answer at once."""
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -23,7 +24,7 @@ HELP = """Usage: seamwatch [OPTIONS] COMMAND [ARGS]...
   delay or break data.
 
   Exit codes: 0 fine, 1 findings at or above --fail-on, 2 wrong use or
-  configuration, 3 could not look.
+  configuration, 3 could not look, 130 stopped with Ctrl-C.
 
 Options:
   --version   Show the version.
@@ -35,17 +36,41 @@ Commands:
 `seamwatch COMMAND --help` tells of each."""
 
 
+EXIT_STOPPED, EXIT_UNREAD = 130, 141  #: as a shell tells of SIGINT, and of SIGPIPE
+
+
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    words = list(sys.argv[1:] if args is None else args)
+    """Run the command line; neither Ctrl-C, at whatever moment, nor a reader that has gone leaves a traceback."""
+    try:
+        _run(list(sys.argv[1:] if args is None else args))
+    except KeyboardInterrupt:
+        _leave("Stopped.\n", EXIT_STOPPED)
+    except BrokenPipeError:
+        _leave("", EXIT_UNREAD)
+
+
+def _leave(text: str, code: int) -> None:
+    """Say it to whoever still reads, and leave; what nobody read is not written again at the end."""
+    for stream, last in ((sys.stdout, ""), (sys.stderr, text)):
+        try:
+            stream.write(last)
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> None:
     if not words or words[0] in ("-h", "--help"):
         lines = (f"  {name:<9} {text}" for name, (_, text) in COMMANDS.items())
         sys.stdout.write(HELP.format(commands="\n".join(lines)) + "\n")
+        sys.stdout.flush()
         sys.exit(0 if words else 2)
     if words[0] == "--version":
         from agent import __version__
 
         sys.stdout.write(f"seamwatch {__version__}\n")
+        sys.stdout.flush()
         sys.exit(0)
     gc.disable()  # nothing of what is imported is garbage; looking for some is a tenth of `--help`
     from agent.cli.dispatch import run

@@ -6,10 +6,13 @@ Nothing heavy is imported here, nor compiled: `--help` of every command waits fo
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from agent.cli import EXIT_STOPPED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +83,21 @@ class Instant(click.ParamType[datetime]):
 
 def _written(period: timedelta) -> str:
     return f"{period.days}d" if period.days else f"{period.seconds}s"
+
+
+def end_at_once(*_: object) -> NoReturn:
+    """End the process where it stands, as by Ctrl-C: the Kafka client takes an interrupt in its tasks for a fault."""
+    with suppress(OSError):
+        os.write(2, b"Stopped.\n")
+    os._exit(EXIT_STOPPED)
+
+
+def ended_at_once() -> None:
+    """Let Ctrl-C and SIGTERM do that, where nothing is open that must be closed; what was said is flushed by line."""
+    import signal
+
+    signal.signal(signal.SIGINT, end_at_once)
+    signal.signal(signal.SIGTERM, end_at_once)
 
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ import click
 
 from agent.cli import COMMANDS
 
-EXIT_USAGE, EXIT_BLIND, EXIT_STOPPED = 2, 3, 130
+EXIT_USAGE, EXIT_BLIND = 2, 3
 DEBUG = "SEAMWATCH_DEBUG"
 _COLUMNS = 80
 Command = Callable[[list[str]], object]
@@ -31,12 +31,8 @@ def run(words: list[str], find: Callable[[str], Command] | None = None) -> NoRet
     except click.ClickException as problem:
         problem.show()
         sys.exit(EXIT_USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        sys.exit(EXIT_STOPPED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on; nothing is left to flush
-        sys.exit(0)
+        raise  # `main` knows what to do
     except Exception as problem:  # noqa: BLE001  # whatever it is, it is told, and never looks like findings
         sys.exit(_told(problem))
     sys.exit(code if isinstance(code, int) else 0)
@@ -51,7 +47,16 @@ def _command(name: str) -> Command:
     command: click.Command = getattr(importlib.import_module(COMMANDS[name][0]), name)
     command.context_settings = {"help_option_names": ["-h", "--help"], "terminal_width": _width()}
     gc.enable()
-    return lambda words: command.main(args=words, prog_name=f"seamwatch {name}", standalone_mode=False)
+    return lambda words: _invoked(command, f"seamwatch {name}", words)
+
+
+def _invoked(command: click.Command, name: str, words: list[str]) -> object:
+    """Run it. Click's own `main` would leave with 1 where nobody reads the output on."""
+    try:
+        with command.make_context(name, words) as context:
+            return command.invoke(context)
+    except click.exceptions.Exit as left:
+        return left.exit_code
 
 
 def _width() -> int:

@@ -17,7 +17,10 @@ _YEAR = timedelta(days=366)
 
 @click.group()
 def finding() -> None:
-    """List findings; acknowledge, silence, dispute, waive or reopen one by its fingerprint."""
+    """List findings; acknowledge, silence, dispute, waive or reopen one by its fingerprint.
+
+    `seamwatch finding list` shows fingerprints.
+    """
 
 
 @finding.command("list")
@@ -103,6 +106,18 @@ def _say(
 
 
 _REASON = click.option("--reason", required=True, help="Why.")
+_FOR = click.option("--for", "period", type=Duration(SHORTEST, _YEAR), help="How long, such as 4h or 30d.")
+_UNTIL = click.option(
+    "--until", default="", metavar="DAY", help="Or its last day in UTC, such as 2027-01-31; or a time with its zone."
+)
+
+
+def _end(period: timedelta | None, until: str) -> str:
+    """When it ends, as somebody has written it in one of the two ways."""
+    if (period is None) == (not until.strip()):
+        both = "one of --for and --until, not both" if period else "--for (such as 4h) or --until (such as 2027-01-31)"
+        raise click.UsageError(f"It ends some time. Give {both}.")
+    return until.strip() if period is None else (datetime.now(UTC) + period).isoformat()
 
 
 @finding.command()
@@ -116,14 +131,21 @@ def ack(fingerprint: str, owner: str, config_path: "Path | None") -> int:
 
 @finding.command()
 @click.argument("fingerprint")
-@click.option("--for", "period", type=Duration(SHORTEST, _YEAR), required=True, help="How long, such as 4h.")
+@_FOR
+@_UNTIL
 @_REASON
 @click.option("--owner", default="", help="Who says so.")
 @config_option
-def silence(fingerprint: str, period: timedelta, reason: str, owner: str, config_path: "Path | None") -> int:
-    """Say nothing of it for a while."""
-    until = (datetime.now(UTC) + period).isoformat()
-    return _say(config_path, fingerprint, "silence", owner=owner, reason=reason, until=until)
+def silence(
+    fingerprint: str, period: timedelta | None, until: str, reason: str, owner: str, config_path: "Path | None"
+) -> int:
+    """Say nothing of it for a while, --for or --until.
+
+    \b
+    Example:
+      seamwatch finding silence FINGERPRINT --for 4h --reason "the migration runs"
+    """
+    return _say(config_path, fingerprint, "silence", owner=owner, reason=reason, until=_end(period, until))
 
 
 @finding.command()
@@ -140,11 +162,19 @@ def dispute(fingerprint: str, reason: str, owner: str, config_path: "Path | None
 @click.argument("fingerprint")
 @click.option("--owner", required=True, help="Who answers for it.")
 @_REASON
-@click.option("--until", required=True, metavar="DAY", help="Its last day in UTC, such as 2027-01-31.")
+@_FOR
+@_UNTIL
 @config_option
-def waive(fingerprint: str, owner: str, reason: str, until: str, config_path: "Path | None") -> int:
-    """Accept it, with an owner, a reason and an end. It stays visible and counted."""
-    return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=until.strip())
+def waive(
+    fingerprint: str, owner: str, reason: str, period: timedelta | None, until: str, config_path: "Path | None"
+) -> int:
+    """Accept it, with an owner, a reason and an end, --for or --until. It stays visible and counted.
+
+    \b
+    Example:
+      seamwatch finding waive FINGERPRINT --owner payments --until 2027-01-31 --reason "replaced by then"
+    """
+    return _say(config_path, fingerprint, "waive", owner=owner, reason=reason, until=_end(period, until))
 
 
 @finding.command()

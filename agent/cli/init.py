@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Location
+from agent.cli.common import Location, ended_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,13 +39,19 @@ def init(
 
     Nothing is changed at the broker. What it wants (TLS, a login) is found out; what we may see there is told right by
     right, with the line that gives what is missing.
+
+    Exit 0 where the cluster was seen and the configuration written; 3 where it was not seen, with why and what to do;
+    2 where the file is there already, which is left as it is, or for wrong use.
+
+    \b
+    Example:
+      seamwatch init --kafka broker-1:9093 --ca ca.pem --user agent
     """
     from pathlib import Path
 
     from agent.app.begin import Login, written
     from agent.app.begin import kafka as begin
     from agent.config.load import NAME
-    from agent.config.secret import SecretError, Sources
     from agent.config.words import Address, address_of
     from agent.model.plain import plain
 
@@ -54,14 +60,8 @@ def init(
     at = address_of(kafka)
     if not isinstance(at, Address):
         raise click.UsageError(f"{kafka!r} is no address. Write host:port, such as 127.0.0.1:9092.")
-    try:
-        found = Sources(os.environ, Path.cwd()).resolve(reference)
-        if found is None:
-            raise click.UsageError("--password takes a reference, never the password: env:NAME or file:/path.")
-        password = found.reveal()
-    except SecretError:
-        password = None
-    done = begin(at, Login(name, user, password, reference, mechanism, str(ca) if ca else None))
+    ended_at_once()
+    done = begin(at, Login(name, user, _password(reference), reference, mechanism, str(ca) if ca else None))
     for line in done.says:
         click.echo(plain(line))
     if not done.config:
@@ -70,5 +70,25 @@ def init(
     if why := written(path, done.config):
         click.echo(f"\n{why}\n\n{done.config}", nl=False)
         return 2
-    click.echo(f"Written to {path}. `seamwatch run` watches it.")
-    return 0 if done.seen else 3
+    if done.seen:
+        click.echo(f"Written to {path}. `seamwatch run` watches it.")
+        return 0
+    click.echo(
+        f"Written to {path}, and not yet let in: mend there what is said above. `seamwatch doctor kafka` looks again."
+    )
+    return 3
+
+
+def _password(reference: str) -> str | None:
+    """What a reference leads to; None where that is nothing."""
+    from pathlib import Path
+
+    from agent.config.secret import SecretError, Sources
+
+    try:
+        found = Sources(os.environ, Path.cwd()).resolve(reference)
+    except SecretError:
+        return None
+    if found is None:
+        raise click.UsageError("--password takes a reference, never the password: env:NAME or file:/path.")
+    return found.reveal()

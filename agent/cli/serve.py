@@ -27,10 +27,20 @@ if TYPE_CHECKING:
 def run(
     config_path: "Path | None", replay: "tuple[Path, ...]", follow: bool, every: timedelta, next_free_port: bool
 ) -> int:
-    """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly."""
+    """Run the agent: OTLP on 4318, pages, API and /metrics on 8740. Ctrl-C stops it cleanly.
+
+    The ports are moved by listen.otlp and listen.web in the configuration, or by the variables SEAMWATCH_LISTEN__OTLP
+    and SEAMWATCH_LISTEN__WEB. Where one is in use, it ends with 75.
+
+    \b
+    Example:
+      SEAMWATCH_LISTEN__WEB=127.0.0.1:18740 seamwatch run
+    """
     from agent.app.agent import EXIT_BROKEN, PortError, listen, run
     from agent.app.logs import configure
     from agent.app.parts import assemble
+    from agent.app.watched import ended, watched
+    from agent.model.plain import plain
 
     if follow and not replay:
         raise click.UsageError("--follow goes on with recordings that --replay names. Add --replay PATH.")
@@ -50,4 +60,9 @@ def run(
     for name, what in (("web", "Pages"), ("otlp", "OTLP")):
         host, port = sockets[name].getsockname()[:2]
         click.echo(f"{what} on http://{host}:{port}")
-    return run(settings, parts, sockets)
+    for one in watched(settings):
+        click.echo(plain(f"Watching {one.says()}."))
+    code = run(settings, parts, sockets)
+    for line in ended(parts.pulls.each, parts.receiver.counters.spans):
+        click.echo(plain(line))
+    return code

@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, with
 from agent.config.problem import nearest, quoted
 from agent.config.secret import HOW, Secret, SecretError, Sources
 from agent.config.shape import FORBID
-from agent.config.words import Bind, Flag, PositiveDuration, Text, wrong
+from agent.config.words import Bind, Flag, Given, PositiveDuration, Text, filled, wrong
 
 MECHANISMS = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 _TEXT_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
@@ -26,6 +26,7 @@ def _credential(value: object, info: ValidationInfo[Sources]) -> Secret:
     """A password or token: only ever a reference to it."""
     if isinstance(value, Secret):
         return value
+    filled(value)
     if not isinstance(value, str) or not value.strip():
         wrong("is empty" if value == "" else f"is {quoted(value)}, which is no reference", HOW)
     try:
@@ -39,6 +40,7 @@ def _credential(value: object, info: ValidationInfo[Sources]) -> Secret:
 
 def _web(value: object) -> str:
     """The address of an HTTP interface, without a password in it."""
+    filled(value)
     text = value.strip() if isinstance(value, str) else ""
     try:
         parts = urlsplit(text)
@@ -61,9 +63,9 @@ Web = Annotated[str, PlainValidator(_web), WithJsonSchema({"type": "string", "pa
 class Tls:
     """How a server is trusted, and who we are to it."""
 
-    ca: Annotated[Text | None, note("File of authorities to trust, PEM; without one, the system's.")] = None
-    certificate: Annotated[Text | None, note("File of our own certificate, PEM, for mutual TLS.")] = None
-    key: Annotated[Text | None, note("File of its key, PEM.")] = None
+    ca: Annotated[Given | None, note("File of authorities to trust, PEM; without one, the system's.")] = None
+    certificate: Annotated[Given | None, note("File of our own certificate, PEM, for mutual TLS.")] = None
+    key: Annotated[Given | None, note("File of its key, PEM.")] = None
     check_name: Annotated[Flag, note("Refuse a certificate of another host name.")] = True
 
 
@@ -73,11 +75,11 @@ class Sasl:
     """How to log in to a Kafka cluster."""
 
     mechanism: Annotated[MECHANISMS, note("PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.")]
-    user: Annotated[Text | None, note("User of PLAIN and SCRAM.")] = None
+    user: Annotated[Given | None, note("User of PLAIN and SCRAM.")] = None
     password: Annotated[Credential | None, note("Its password, as env:NAME or file:/path.")] = None
     token: Annotated[Credential | None, note("Token of OAUTHBEARER, as file:/path, read anew each time.")] = None
     token_url: Annotated[Web | None, note("Where OAUTHBEARER gets tokens for client_id.")] = None
-    client_id: Annotated[Text | None, note("Client at token_url.")] = None
+    client_id: Annotated[Given | None, note("Client at token_url.")] = None
     client_secret: Annotated[Credential | None, note("Its secret, as env:NAME or file:/path.")] = None
     scope: Annotated[Text | None, note("Scope to ask for at token_url.")] = None
 
@@ -111,7 +113,7 @@ class Connect:
         Text | None, note("Name of the Kafka cluster that it works on; needed where there are several.")
     ] = None
     tls: Annotated[Tls | None, note("How its certificate is trusted.")] = None
-    user: Annotated[Text | None, note("User of its REST interface.")] = None
+    user: Annotated[Given | None, note("User of its REST interface.")] = None
     password: Annotated[Credential | None, note("Its password, as env:NAME or file:/path.")] = None
     every: Annotated[PositiveDuration, note("Time between two looks.")] = timedelta(seconds=60)
 
@@ -123,7 +125,7 @@ class Registry:
 
     url: Annotated[Web, note("Its address, such as http://host:8081, or …/apis/ccompat/v7 of Apicurio.")]
     tls: Annotated[Tls | None, note("How its certificate is trusted.")] = None
-    user: Annotated[Text | None, note("User of its REST interface.")] = None
+    user: Annotated[Given | None, note("User of its REST interface.")] = None
     password: Annotated[Credential | None, note("Its password, as env:NAME or file:/path.")] = None
     every: Annotated[PositiveDuration, note("Time between two looks.")] = timedelta(minutes=5)
 

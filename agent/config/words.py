@@ -23,6 +23,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONGEST = 3650 * 86400.0
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.-]+)):(\d{1,5})", re.ASCII)
 _CADENCE = 'Write continuous, a cron line ("0 2 * * *") or a period (1h).'
+TODO = "TODO"  #: what `init` writes where only its user knows the value
+_TODO = re.compile(rf"\b{TODO}\b")
 MAX_WHOLE = 2**53
 MAX_TEXT = 4096
 
@@ -131,6 +133,18 @@ def text(value: object) -> str:
     wrong(f"is {quoted(value)}, not a text", f'Put it in quotes: "{quoted(value)}".')
 
 
+def filled(value: object) -> None:
+    """Refuse what `init` left to be filled in."""
+    if isinstance(value, str) and _TODO.search(value):
+        wrong(f"is {quoted(value)}, which is still to be filled in", f"Write its value in place of {TODO}.")
+
+
+def given(value: object) -> str:
+    """A text that somebody has to know."""
+    filled(value)
+    return text(value)
+
+
 def flag(value: object) -> bool:
     """`true` or `false`; YAML 1.2 reads `yes` and `no` as texts."""
     if not isinstance(value, bool):
@@ -172,6 +186,7 @@ ADDRESS_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^.+:[0-9]{1,5}$"
 _SIZE_SCHEMA = {"type": ["string", "integer"], "pattern": r"^[0-9.]+ *([KkMmGgTt][Ii])?[Bb]?$", "minimum": 1}
 
 Text = Annotated[str, *kind(text, schema={"type": "string", "minLength": 1})]
+Given = Annotated[str, *kind(given, schema={"type": "string", "minLength": 1})]
 Flag = Annotated[bool, *kind(flag, schema={"type": "boolean"})]
 Duration = Annotated[timedelta, *kind(duration, schema=_DURATION_SCHEMA)]
 PositiveDuration = Annotated[timedelta, *kind(positive_duration, schema=_DURATION_SCHEMA)]

@@ -83,3 +83,30 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(tmp_path: Path, text
     assert says in problem
     assert problem.startswith("seamwatch.yaml, line ")
     assert "hunter3" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("tls: {ca: TODO.pem}", "tls.ca", "TODO.pem"),
+        ("sasl: {mechanism: PLAIN, user: TODO, password: env:PW}", "sasl.user", "TODO"),
+        ("sasl: {mechanism: PLAIN, user: u, password: TODO}", "sasl.password", "TODO"),
+        (
+            "sasl: {mechanism: OAUTHBEARER, token_url: 'https://TODO', client_id: c, client_secret: env:PW}",
+            "sasl.token_url",
+            "https://TODO",
+        ),
+    ],
+)
+def test_what_is_left_to_be_filled_in_is_no_value(text: str, key: str, value: str, tmp_path: Path) -> None:
+    found = read(tmp_path, f"clusters:\n  a:\n    bootstrap: ['h:1']\n    {text}\n")
+    assert isinstance(found, list)
+    [said] = found
+    assert said.startswith("seamwatch.yaml, line 4, column ")
+    assert said.endswith(
+        f': clusters.a.{key} is "{value}", which is still to be filled in. Write its value in place of TODO.'
+    )
+
+
+def test_a_topic_may_be_called_todo(tmp_path: Path) -> None:
+    assert isinstance(read(tmp_path, "clusters: {a: {bootstrap: ['h:1'], sample: [TODO, TODO-items]}}"), Settings)

@@ -48,7 +48,7 @@ class _Stream(io.TextIOWrapper):
 
 def told(*words: str, cwd: Path) -> Told:
     """One command in this process."""
-    before, code = signal.getsignal(signal.SIGTERM), None
+    before, code = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}, None
     out, err = _Stream(), _Stream()
     try:
         with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
@@ -56,5 +56,6 @@ def told(*words: str, cwd: Path) -> Told:
     except SystemExit as left:
         code = left.code
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return Told(code, out.text(), err.text())

@@ -1,5 +1,6 @@
 """A recording that is replayed goes on: what is appended is folded by the same reader, whatever the store does."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.app.append import Appending
 from agent.app.demo import replay, replay_and_follow
 from agent.app.follow import Following, dropped, followed
 from agent.app.parts import Parts, assemble
@@ -103,6 +105,33 @@ def test_a_line_that_is_being_written_waits_for_its_end(parts: Parts, recording:
     append(recording, look(10)[50:] + "\n")
     parts.rounds.run(at(10))
     assert taken(parts)[0] == at(10)
+
+
+def test_a_packed_recording_whose_writer_was_killed_is_followed_and_read_on_once_it_is_mended(
+    parts: Parts, tmp_path: Path
+) -> None:
+    path = tmp_path / "broker.ndjson.gz"
+    packed = [gzip.compress(f"{look(step)}\n".encode()) for step in range(12)]
+    path.write_bytes(b"".join(packed[:10]) + packed[10][:-30])
+    replay_and_follow(parts, [path], timedelta(minutes=1))
+    assert taken(parts) == (at(9), told_by(*range(10)))
+    file = Appending(path)
+    file.write(f"{look(11)}\n".encode())
+    file.close()
+    parts.rounds.run(at(11))
+    assert taken(parts)[0] == at(11)
+    assert dropped(parts) == {("recording/kafka/prod", "line is no JSON"): 1}, "the look that was cut off"
+
+
+def test_a_packed_recording_that_is_damaged_says_so_once(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "broker.ndjson.gz"
+    path.write_bytes(b"".join(gzip.compress(f"{look(step)}\n".encode()) for step in range(10)))
+    replay_and_follow(parts, [path], timedelta(minutes=1))
+    with path.open("ab") as file:
+        file.write(b"what is no gzip")
+    for _ in range(3):
+        parts.rounds.run(at(10))
+    assert dropped(parts) == {("recording/kafka/prod", "gzip is broken or cut off"): 1}
 
 
 def test_the_readers_memory_goes_on(parts: Parts, recording: Path) -> None:

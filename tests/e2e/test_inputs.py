@@ -105,6 +105,27 @@ def test_what_is_no_request_among_lines_is_counted(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("whole", [3, 0])
+def test_of_a_recording_that_broke_off_all_whole_looks_are_read_and_the_torn_end_counts_once(
+    whole: int, tmp_path: Path
+) -> None:
+    looks = [f"{look(second)}\n".encode() for second in range(whole + 1)]
+    facts = one(tmp_path, b"".join(looks[:-1]))["facts"] if whole else 0
+    packed = b"".join(map(gzip.compress, looks))
+    for cut in (packed[:-20], packed + b"\x1f\x8b"):
+        cut_facts = facts if cut == packed[:-20] else one(tmp_path, b"".join(looks))["facts"]
+        assert one(tmp_path, cut) == {"format": "recording", "facts": cut_facts, "gzip is broken or cut off": 1}
+    if whole:
+        plain = {"format": "recording", "facts": facts, "last line is cut off": 1}
+        assert one(tmp_path, b"".join(looks)[:-20]) == plain
+
+
+def test_a_request_that_broke_off_is_not_taken(tmp_path: Path) -> None:
+    packed = gzip.compress(json.dumps(request(), indent=2).encode())
+    reason = "cannot be read (gzip is broken or cut off)"
+    assert one(tmp_path, packed[:-30]) == {"format": "unknown", "facts": 0, reason: 1}
+
+
 @pytest.mark.parametrize("name", ["flows.yaml", "flows.yml", "flows.json", "flows", "flows.txt"])
 @pytest.mark.parametrize(
     "content", [FLOW, BOM + FLOW, "workflows:\n  - {name: a}\n", json.dumps(json.loads(FLOW), indent=2)]

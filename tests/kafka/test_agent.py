@@ -67,7 +67,10 @@ def test_lag_in_messages_and_seconds_is_in_metrics_and_on_pages_also_after_kill_
     wait(lambda: metric(agent, "seamwatch_group_lag_messages", group) == 3, agent.process, 60)
     agent.process.send_signal(signal.SIGINT)
     assert agent.process.wait(20) == 0
-    assert "Traceback" not in (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log
+    assert f"Watching kafka/prod at {broker}, every 1 s." in log
+    assert re.search(r"^kafka/prod: \d+ looks; [\d.]+ (KiB|MiB) received\.$", log, re.MULTILINE)
 
 
 def test_what_was_learnt_of_stamps_is_in_the_store(

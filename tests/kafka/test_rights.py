@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.app.doctor import kafka_lines
+from agent.app.doctor import kafka_seen
 from agent.model.kafka.look import Look
 from collectors.kafka.access import TroubleError, Why
 from collectors.kafka.knock import knock
@@ -74,9 +74,9 @@ def _words(secure: Secure) -> list[tuple[str, Has]]:
 
 def test_the_line_that_gives_a_right_names_who_and_where(secure: Secure) -> None:
     with watching(secure.bootstrap, **login(secure, "agent")) as watch:
-        lines, enough = kafka_lines(watch, secure.plain)
-    text = "\n".join(lines)
-    assert not enough
+        seen = kafka_seen(watch, secure.plain)
+    text = "\n".join(seen.lines)
+    assert not seen.enough
     assert (
         f"kafka-acls.sh --bootstrap-server {secure.plain} --add --allow-principal User:agent "
         "--operation Describe --group '*'"
