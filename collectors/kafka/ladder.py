@@ -80,7 +80,7 @@ class Climb:
 
     def __init__(self, link: Link, layout: Layout) -> None:
         self._link, self._layout = link, layout
-        self._node = layout.brokers[0]
+        self._node = link.awake(layout.brokers)
         self._troubles: list[str] = []
 
     def standing(self) -> Standing:
