@@ -65,8 +65,8 @@ class _Walk:
         return value
 
     def raw(self, length: int) -> bytes:
-        found = self.data[self.at : self.at + length]
-        if len(found) < length:
+        found = self.data[self.at : self.at + max(0, length)]
+        if len(found) != length:  # a length below 0 would lead back, without end
             raise CodecError("the answer is cut off")
         self.at += length
         return found
@@ -91,6 +91,8 @@ def assignment(raw: bytes) -> list[tuple[str, int]]:
             topic = raw[at + 2 : at + 2 + length].decode()
             at += 2 + length
             (count,) = _LONG.unpack_from(raw, at)
+            if length < 0 or count < 0:  # would lead back, without end
+                raise CodecError("no assignment of partitions")
             found += [(topic, number) for number in struct.unpack_from(f">{count}i", raw, at + 4)]
             at += 4 + 4 * count
     except (struct.error, UnicodeDecodeError) as problem:
@@ -195,6 +197,8 @@ def _fetched_group(walk: _Walk, names: Names, found: _Found) -> None:
 
 def _plain(walk: _Walk, size: int) -> bool:
     """Pass over partitions without a text of their own; False where one may have one (Spring and Flink write it)."""
+    if size < 0:
+        raise CodecError("a topic has no list of partitions")
     data, at, end = walk.data, walk.at, walk.at + size * _FETCHED.itemsize
     if end >= len(data):
         return False

@@ -5,7 +5,8 @@ With `wire.py` the one file that knows kafka-python's inner rooms: its admin cli
 
 import logging
 import struct
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from kafka.net.selector import NetworkSelector
 from kafka.protocol.metadata import MetadataRequest
 
 from collectors.kafka.access import Access, TroubleError, Why
-from collectors.kafka.wire import Manager, settings
+from collectors.kafka.wire import Manager, hollow, settings
 
+PATIENCE = 4  #: time-outs that a broker may take in all, though each of its answers comes in time
 MOST_TRIES = 3  #: brokers that are asked for the metadata, where the first stand still
 RAISED = (errors.KafkaError, OSError, ValueError, RuntimeError)  #: what kafka-python raises, by its source
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it says of troubles is ours to say, once
@@ -84,6 +86,8 @@ class Link:
         self.requests: Counter[str] = Counter()  #: sent, by kind
         self.sent = self.received = 0  #: bytes of requests and answers that we make and read ourselves
         self._still: set[int] = set()  #: brokers that let a request time out, until they are knocked at again
+        self._took: defaultdict[int, float] = defaultdict(float)  #: s that brokers have taken since then
+        self._heard: dict[int, float] = {}  #: when brokers answered last, while their answers are waited for
         self._missed = False  #: one could not be asked since then: others may lead what it led
         self._turn = 0
         self._net: Any = None
@@ -121,6 +125,10 @@ class Link:
     async def _metadata(self, connection: Any) -> Any:
         self.requests["Metadata"] += 1
         found = await connection.send_request(MetadataRequest(topics=None, allow_auto_topic_creation=False))
+        if hollow(found):
+            raise errors.KafkaProtocolError()
+        if not found.brokers:  # one that is about to begin
+            raise errors.KafkaConnectionError("it names no brokers")
         self._manager.cluster.update_metadata(found)
         return found
 
@@ -152,6 +160,7 @@ class Link:
             if self._manager is not None:
                 self._manager.reset_backoff(node)
         self._still.clear()
+        self._took.clear()
         missed, self._missed = self._missed, False
         return missed
 
@@ -196,17 +205,25 @@ class Link:
         return self._net.run(self._ask, asks) if asks else []
 
     async def _ask(self, asks: Sequence[tuple[int, Any]]) -> list[Any]:
+        began = time.monotonic()
         await self._ready(dict.fromkeys(node for node, _ in asks))
         waiting = [(node, request, self._send(node, request)) for node, request in asks]
         answers: list[Any] = []
         for node, request, future in waiting:
             try:
                 answer = await future if not isinstance(future, Exception) else _raise(future)
+                if not isinstance(answer, bytes) and hollow(answer):
+                    raise errors.KafkaProtocolError()
             except RAISED as problem:
                 answers.append(self._lost(node, problem, _kind(request)))
                 continue
             self.received += len(answer) if isinstance(answer, bytes) else 0
             answers.append(answer)
+        for node, at in self._heard.items():
+            self._took[node] += at - began
+            if self._took[node] > PATIENCE * self.access.timeout:
+                self._still.add(node)
+        self._heard.clear()
         return answers
 
     async def _ready(self, nodes: Iterable[int]) -> None:
@@ -229,9 +246,10 @@ class Link:
         if isinstance(request, Raw):
             self.sent += len(request._body)
         try:
-            return self._manager.send(request, node_id=node)
+            future = self._manager.send(request, node_id=node)
         except RAISED as problem:  # a broker that the cluster no longer names
             return problem
+        return future.add_both(lambda _: self._heard.update({node: time.monotonic()}))
 
     def wait(self, seconds: float) -> None:
         """Let timers and lost connections be seen to."""
@@ -277,5 +295,5 @@ def _told(problem: Exception, where: str) -> TroubleError:
     if isinstance(problem, errors.NodeNotReadyError):
         return TroubleError(Why.UNREACHABLE, f"{where}: no connection")
     if isinstance(problem, errors.KafkaProtocolError):
-        return TroubleError(Why.BROKEN, f"{where}: {text}")
+        return TroubleError(Why.BROKEN, f"{where}: what it sent is no answer of Kafka's")  # how so, differs each time
     return TroubleError(Why.UNREACHABLE, f"{where}: {text}")

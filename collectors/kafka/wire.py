@@ -4,8 +4,12 @@ With `link.py` the one file that knows its inner rooms (`kafka.net`, pinned belo
 """
 
 import ssl
+import struct
 import time
-from typing import Any
+from collections.abc import Hashable
+from contextlib import suppress
+from functools import cache
+from typing import Any, cast
 
 from kafka import errors
 from kafka.net.inet import create_connection
@@ -16,13 +20,56 @@ from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 from collectors.kafka.access import Access
 
 MOST_BYTES = 64 << 20  #: of one answer; 100,000 committed offsets are 2 MB
+HELPING = 1 << 20  #: bytes that are read before deadlines are looked at
+#: what kafka-python raises for bytes that are no answer, beside its own errors
+UNREADABLE = (struct.error, ValueError, LookupError, AssertionError)
+
+
+class _Careful:
+    """Takes what a broker sends in bounded helpings; what is no answer ends the connection, not the reading of it.
+
+    kafka-python reads for as long as more comes, waits where it stumbled, and drops what a broker says before it hangs
+    up, so that a wrong password looks like a fault.
+    """
+
+    _sock: Any
+
+    def _sock_recv(self) -> tuple[bytes, Exception | None]:
+        found, size = list[bytes](), 0
+        try:
+            while size < HELPING and (part := self._sock.recv(65_536)):  # TLS: whole records, or the rest would wait
+                found.append(part)
+                size += len(part)
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return b"".join(found), None
+        except OSError as problem:
+            return b"".join(found), None if found else errors.KafkaConnectionError(problem)
+        return b"".join(found), None if found else errors.KafkaConnectionError("socket disconnected")
+
+    def set_protocol(self, protocol: Any) -> None:
+        """The connection that the bytes are for."""
+        received = protocol.data_received
+
+        def data_received(data: bytes) -> Any:
+            with suppress(errors.KafkaProtocolError, *UNREADABLE):
+                return received(data)
+            protocol.parser._reset_buffer()
+            raise errors.KafkaProtocolError()  # alone: its cause would hold all that came
+
+        protocol.data_received = data_received
+        super().set_protocol(protocol)  # type: ignore[misc]  # of the transport that this stands before
+
+
+class _Plain(_Careful, KafkaTCPTransport):  # type: ignore[misc]  # kafka-python has no types here
+    pass
+
+
+class _Secured(_Careful, KafkaSSLTransport):  # type: ignore[misc]
+    pass
 
 
 class Manager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has no types here
-    """Hands on what a broker says before it hangs up, and ends a handshake that takes too long.
-
-    kafka-python drops the one, so a wrong password looks like a fault, and waits for the other without end.
-    """
+    """Ends a handshake that takes too long: kafka-python waits for one without end."""
 
     def get_connection(self, node_id: int, **told: Any) -> Any:
         """The connection to a broker; that it is lost makes kafka-python ask nobody for the metadata: we do."""
@@ -38,20 +85,13 @@ class Manager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has
             raise
         if self.ssl_enabled:
             await self._handshake(transport, timeout_at)
-        receive = transport._sock_recv
-
-        def both() -> tuple[bytes, Exception | None]:
-            data, problem = receive()
-            return (data, None) if data else (data, problem)
-
-        transport._sock_recv = both
         return transport
 
     def _transport(self, sock: Any, host: str) -> Any:
         if not self.ssl_enabled:
-            return KafkaTCPTransport(self._net, sock, host=host)
+            return _Plain(self._net, sock, host=host)
         told = {name: value for name, value in self.config.items() if name.startswith("ssl_")}
-        return KafkaSSLTransport(self._net, sock, host=host, **told)
+        return _Secured(self._net, sock, host=host, **told)
 
     async def _handshake(self, transport: Any, timeout_at: float | None) -> None:
         stream = transport._sock
@@ -71,6 +111,26 @@ class Manager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has
         except errors.KafkaTimeoutError:
             transport.close()
             raise
+
+
+def hollow(answer: Any) -> bool:
+    """Something that must be there is null in an answer: kafka-python reads that too."""
+    for name, nested in _needed(cast("Hashable", type(answer))):
+        value = getattr(answer, name)
+        if value is None or (nested and any(map(hollow, value))):
+            return True
+    return False
+
+
+@cache
+def _needed(kind: Hashable) -> tuple[tuple[str, bool], ...]:
+    """The fields of a message or a part of one that are texts or lists; which are lists of parts."""
+    fields = [one for one in cast("Any", kind)._struct.fields.values() if one._nullable_versions in (None, (-1, -1))]
+    return tuple(
+        (one.name, one.is_struct_array())
+        for one in fields
+        if one.is_array() or one.is_struct_array() or one.type_str in ("string", "bytes")
+    )
 
 
 def settings(access: Access) -> dict[str, Any]:
