@@ -18,6 +18,7 @@ from agent.store.types import micros
 
 _SEEN_AGAIN = timedelta(minutes=10)
 _NAME = 256
+MOST_VALUE = 1 << 20  #: characters of a value: rights of a cluster in lines are the longest
 
 
 class Told:
@@ -51,7 +52,7 @@ def add_settings(database: Database, connection: Connection, settings: Sequence[
     changed = 0
     for setting in sorted(settings, key=lambda one: one.at):
         name, at = plain(setting.name)[:_NAME], micros(setting.at)
-        value = None if setting.value is None else plain(setting.value)
+        value = None if setting.value is None else _cut(plain(setting.value))
         place = places[setting.component]
         before = last.get((place, name))
         since = at
@@ -76,6 +77,10 @@ def add_settings(database: Database, connection: Connection, settings: Sequence[
         )
         connection.exec_driver_sql(sql, list(written.values()))
     return changed
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= MOST_VALUE else value[: MOST_VALUE - 1] + "…"
 
 
 def _last(connection: Connection, places: Iterable[str]) -> dict[tuple[str, str], _Row]:

@@ -4,6 +4,7 @@ A partition has a fixed width in both, so that an answer's partitions are gather
 walked. Layouts: OffsetFetch 8 (KIP-709) and ListOffsets 6 and 7 of Kafka's message definitions.
 """
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,9 @@ class _Walk:
             self.raw(self.varint())
 
 
+TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")  #: what Kafka takes as the name of a topic
+
+
 def assignment(raw: bytes) -> list[tuple[str, int]]:
     """The (topic, partition) of a member of a classic group. Raise CodecError for what is no such assignment."""
     found: list[tuple[str, int]] = []
@@ -89,6 +93,8 @@ def assignment(raw: bytes) -> list[tuple[str, int]]:
         for _ in range(topics):
             (length,) = _SHORT.unpack_from(raw, at)
             topic = raw[at + 2 : at + 2 + length].decode()
+            if not TOPIC.fullmatch(topic):
+                raise CodecError("no name of a topic")
             at += 2 + length
             (count,) = _LONG.unpack_from(raw, at)
             if length < 0 or count < 0:  # would lead back, without end

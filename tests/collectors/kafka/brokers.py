@@ -9,15 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from kafka.protocol.admin import ListGroupsResponse
-from kafka.protocol.consumer import ListOffsetsRequest, ListOffsetsResponse
+from kafka.protocol.admin import DescribeGroupsRequest, DescribeGroupsResponse, ListGroupsResponse
+from kafka.protocol.consumer import ListOffsetsRequest, ListOffsetsResponse, OffsetFetchResponse
 from kafka.protocol.metadata import ApiVersionsResponse, MetadataResponse
 
 from collectors.kafka.access import Access
 from collectors.kafka.watch import Watch
 
-METADATA, LIST_OFFSETS, LIST_GROUPS, API_VERSIONS = 3, 2, 16, 18
-OFFERED = {METADATA: (0, 4), LIST_OFFSETS: (0, 3), LIST_GROUPS: (0, 2), API_VERSIONS: (0, 0)}
+METADATA, LIST_OFFSETS, LIST_GROUPS, API_VERSIONS, DESCRIBE_GROUPS, OFFSET_FETCH = 3, 2, 16, 18, 15, 9
+OFFERED = {
+    METADATA: (0, 4),
+    LIST_OFFSETS: (0, 3),
+    LIST_GROUPS: (0, 2),
+    API_VERSIONS: (0, 0),
+    DESCRIBE_GROUPS: (0, 0),
+    OFFSET_FETCH: (2, 5),
+}
 TOPIC, END = "orders", 7
 Manner = Callable[[int, bytes], Sequence[bytes] | None]  #: kind of request, frame -> what is sent of it; None: silence
 
@@ -38,6 +45,8 @@ class Node:
         self.manner: Manner = honest
         self.counts: Counter[int] = Counter()  #: requests that came, by kind
         self.cluster: Sequence[Node] = ()
+        self.groups: Sequence[str] = ()  #: each has one member, whose every name is that of the group
+        self.offsets_error = 0  #: instead of committed offsets
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._door.getsockname()[1])
         self._lines: list[socket.socket] = []
@@ -73,9 +82,24 @@ class Node:
             API_VERSIONS: _api_versions,
             METADATA: self._metadata,
             LIST_OFFSETS: _offsets,
-            LIST_GROUPS: _groups,
+            LIST_GROUPS: self._groups,
+            DESCRIBE_GROUPS: _members,
+            OFFSET_FETCH: self._committed,
         }[kind](frame, version)
         return bytes(made.encode(version=version))
+
+    def _groups(self, _: bytes, __: int) -> Any:
+        kind = ListGroupsResponse.ListedGroup
+        told = [kind(group_id=name, protocol_type="consumer") for name in self.groups]
+        return ListGroupsResponse(throttle_time_ms=0, error_code=0, groups=told)
+
+    def _committed(self, _: bytes, __: int) -> Any:
+        kind = OffsetFetchResponse.OffsetFetchResponseTopic
+        part = kind.OffsetFetchResponsePartition(
+            partition_index=0, committed_offset=1, committed_leader_epoch=-1, metadata="", error_code=0
+        )
+        topics = [] if self.offsets_error else [kind(name=TOPIC, partitions=[part])]
+        return OffsetFetchResponse(throttle_time_ms=0, topics=topics, error_code=self.offsets_error)
 
     def _metadata(self, _: bytes, __: int) -> Any:
         kind = MetadataResponse.MetadataResponseTopic
@@ -102,8 +126,29 @@ def _api_versions(_: bytes, __: int) -> Any:
     return ApiVersionsResponse(error_code=0, api_keys=keys)
 
 
-def _groups(_: bytes, __: int) -> Any:
-    return ListGroupsResponse(throttle_time_ms=0, error_code=0, groups=[])
+def _members(frame: bytes, version: int) -> Any:
+    asked: Any = DescribeGroupsRequest.decode(frame, version=version, header=True)
+    kind = DescribeGroupsResponse.DescribedGroup
+    return DescribeGroupsResponse(
+        groups=[
+            kind(
+                error_code=0, group_id=name, group_state="Stable", protocol_type="consumer", protocol_data=name,
+                members=[
+                    kind.DescribedGroupMember(
+                        member_id=name, client_id=name, client_host=name, member_metadata=b"",
+                        member_assignment=assigned(name),
+                    )
+                ],
+            )
+            for name in asked.groups
+        ]
+    )  # fmt: skip
+
+
+def assigned(topic: str) -> bytes:
+    """An assignment as a member may write it."""
+    name = topic.encode()[:30_000]
+    return struct.pack(f">hih{len(name)}sii", 0, 1, len(name), name, 1, 0) + bytes(4)
 
 
 def _offsets(frame: bytes, version: int) -> Any:
