@@ -55,6 +55,7 @@ class Pulling:
         self._looks = Looks(store, _counted(store, self.told.source))
         self._thread = Thread(target=self._run, name=f"pull-{self.told.source}", daemon=True)
         self._attached = False
+        self._untaken = 0  #: looks in a row that the store did not take
 
     def start(self) -> None:
         """Begin."""
@@ -105,12 +106,19 @@ class Pulling:
             self._looks.hold(told.source, (*seen.facts, *own), seen.at)
             self._looks.write()
             told.trouble = ""
+            self._taken()
         except (StoreError, StoreProblem, OSError) as problem:
             self._store.doubt(problem)
             self._not_written(next(iter(str(problem).splitlines()), type(problem).__name__))
 
+    def _taken(self) -> None:
+        if self._untaken:
+            log.info("store takes looks again", extra={"fields": {"source": self.told.source, "after": self._untaken}})
+        self._untaken = 0
+
     def _not_written(self, why: str) -> None:
-        if not self.told.trouble:
+        self._untaken += 1
+        if self._untaken == 1:
             log.warning("store did not take a look", extra={"fields": {"source": self.told.source, "why": why}})
         self.told.trouble = f"{NOT_WRITTEN} ({why})"
         if self._looks.waiting > MOST_WAITING:

@@ -220,6 +220,8 @@ class Intake:
         for record in records:
             self.aggregator.take(record)
         self._known.update(digests)
+        if self._unwilling:
+            log.info("journal takes commits again", extra={"fields": {"after": self._unwilling}})
         self._unsaved, self._unwilling = [], ""
         self.counters.commits += 1
         self.counters.taken += len(digests)

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from agent.model.facts import LATEST, Run, RunState, Setting
+from agent.model.kafka.samples import ERRORS, ORIGINS
 from agent.model.seam import Component
 from agent.store import schema
 from agent.store.codec import digest, plain
@@ -18,6 +19,9 @@ from agent.store.types import micros
 
 _SEEN_AGAIN = timedelta(minutes=10)
 _NAME = 256
+#: What some records showed holds for so long after it was told last: it is told at each look for as long as it is so.
+PASSING, PASSES = (ORIGINS, ERRORS), timedelta(days=7)
+MOST_VALUE = 1 << 20  #: characters of a value: rights of a cluster in lines are the longest
 
 
 class Told:
@@ -51,7 +55,7 @@ def add_settings(database: Database, connection: Connection, settings: Sequence[
     changed = 0
     for setting in sorted(settings, key=lambda one: one.at):
         name, at = plain(setting.name)[:_NAME], micros(setting.at)
-        value = None if setting.value is None else plain(setting.value)
+        value = None if setting.value is None else _cut(plain(setting.value))
         place = places[setting.component]
         before = last.get((place, name))
         since = at
@@ -76,6 +80,10 @@ def add_settings(database: Database, connection: Connection, settings: Sequence[
         )
         connection.exec_driver_sql(sql, list(written.values()))
     return changed
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= MOST_VALUE else value[: MOST_VALUE - 1] + "…"
 
 
 def _last(connection: Connection, places: Iterable[str]) -> dict[tuple[str, str], _Row]:
@@ -120,17 +128,17 @@ def settings_as_of(
     """Every setting in force at an instant, or those of some names."""
     table = schema.settings
     found: dict[Component, dict[str, str]] = defaultdict(dict)
-    columns = (table.c.component, table.c.name, table.c.value)
+    columns = (table.c.component, table.c.name, table.c.value, table.c.seen)
     query = select(*columns).where(table.c.since <= as_of, ~_latest()).order_by(table.c.since)
     if names is not None:
         query = query.where(table.c.name.in_([name[:_NAME] for name in names]))
     known: dict[str, Component] = {}
-    for component, name, value in connection.execute(query):
+    for component, name, value, seen in connection.execute(query):
         if component not in known:
             known[component] = Component.parse(component)
         place = found[known[component]]
         place.pop(name, None)
-        if value is not None:
+        if value is not None and not (name in PASSING and seen < as_of - PASSES):
             place[name] = value
     return dict(found)
 

@@ -4,9 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.model.plain import plain
 from agent.model.pull import NotSeenError
 
 CLIENT = "seamwatch"
+MOST_SAID = 500  #: characters of a trouble
+MOST_NAME = 200  #: of a name that somebody else gave
+
+
+def short(text: str, most: int = MOST_NAME) -> str:
+    """What others have named, as one line of at most so many characters, without what is hidden; `…` ends a cut one."""
+    found = plain(text[: 4 * most])
+    return found if len(found) <= most and len(text) <= 4 * most else found[: most - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class TroubleError(NotSeenError):
     """Something that was not answered: why, in a word that can be counted, and in a sentence."""
 
     def __init__(self, why: Why, says: str) -> None:
-        super().__init__(says)
+        super().__init__(short(says, MOST_SAID))  # names of groups and words of brokers are in it
         self.why = why
 
 

@@ -21,7 +21,7 @@ MOST_UNPACKED = 16 << 20  #: bytes of one batch; brokers take 1 MiB of a batch b
 MOST_NUMBERS = 50_000  #: varints of one record: two a header; an empty header unpacks from two bits to a hundred bytes
 MOST_RECORDS = 200_000  #: of one batch: the last of them is found by reading all, about a second
 _LENGTH = struct.Struct(">qi")  #: first offset, and how many bytes follow
-_MAGIC_AT = 16
+_MAGIC_AT, _NEWEST = 16, 2  #: message formats: 0 and 1 are messages, 2 (Kafka 0.11) is batches of records
 _COUNT_AT, _COUNT = 57, struct.Struct(">i")
 _ATTRIBUTES_AT, _ATTRIBUTES = 21, struct.Struct(">h")
 _CODEC = 0x07
@@ -38,6 +38,7 @@ class Unread(StrEnum):
     HEADERS = f"has a record with more than {MOST_NUMBERS // 2:,} headers"
     BROKEN = "not understood"
     OLD = "compressed, in a message format before Kafka 0.11"
+    UNKNOWN = "in a message format that is not known"
 
 
 class _UnreadError(Exception):
@@ -108,6 +109,9 @@ def unpack(
         if len(found.records) >= most:
             found.next = found.records[-1].offset + 1
             break
+    else:
+        if found.size and found.next == position:  # a head that leads back would be asked for again, without end
+            found.next += 1
     return found
 
 
@@ -139,6 +143,8 @@ def _read(raw: memoryview, found: Unpacked) -> Any:
         if old.compression_type:
             raise _UnreadError(Unread.OLD)
         return old
+    if magic > _NEWEST:
+        raise _UnreadError(Unread.UNKNOWN)
     head = DefaultRecordBatch.HEADER_STRUCT.size
     (attributes,), (count,) = _ATTRIBUTES.unpack_from(raw, _ATTRIBUTES_AT), _COUNT.unpack_from(raw, _COUNT_AT)
     if count > MOST_RECORDS:

@@ -4,6 +4,7 @@ A partition has a fixed width in both, so that an answer's partitions are gather
 walked. Layouts: OffsetFetch 8 (KIP-709) and ListOffsets 6 and 7 of Kafka's message definitions.
 """
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,8 +66,8 @@ class _Walk:
         return value
 
     def raw(self, length: int) -> bytes:
-        found = self.data[self.at : self.at + length]
-        if len(found) < length:
+        found = self.data[self.at : self.at + max(0, length)]
+        if len(found) != length:  # a length below 0 would lead back, without end
             raise CodecError("the answer is cut off")
         self.at += length
         return found
@@ -80,6 +81,9 @@ class _Walk:
             self.raw(self.varint())
 
 
+TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")  #: what Kafka takes as the name of a topic
+
+
 def assignment(raw: bytes) -> list[tuple[str, int]]:
     """The (topic, partition) of a member of a classic group. Raise CodecError for what is no such assignment."""
     found: list[tuple[str, int]] = []
@@ -89,8 +93,12 @@ def assignment(raw: bytes) -> list[tuple[str, int]]:
         for _ in range(topics):
             (length,) = _SHORT.unpack_from(raw, at)
             topic = raw[at + 2 : at + 2 + length].decode()
+            if not TOPIC.fullmatch(topic):
+                raise CodecError("no name of a topic")
             at += 2 + length
             (count,) = _LONG.unpack_from(raw, at)
+            if length < 0 or count < 0:  # would lead back, without end
+                raise CodecError("no assignment of partitions")
             found += [(topic, number) for number in struct.unpack_from(f">{count}i", raw, at + 4)]
             at += 4 + 4 * count
     except (struct.error, UnicodeDecodeError) as problem:
@@ -195,6 +203,8 @@ def _fetched_group(walk: _Walk, names: Names, found: _Found) -> None:
 
 def _plain(walk: _Walk, size: int) -> bool:
     """Pass over partitions without a text of their own; False where one may have one (Spring and Flink write it)."""
+    if size < 0:
+        raise CodecError("a topic has no list of partitions")
     data, at, end = walk.data, walk.at, walk.at + size * _FETCHED.itemsize
     if end >= len(data):
         return False

@@ -89,7 +89,7 @@ class Errands:
         return Troubles()
 
     def _topics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
-        found = self._settings.topics(layout.brokers[0], layout.rows.names)
+        found = self._settings.topics(self._link.awake(layout.brokers), layout.rows.names)
         fresh.own = found.own
         return _kept(fresh, "topics", found)
 
@@ -104,10 +104,10 @@ class Errands:
         return _kept(fresh, "groups", self._settings.groups(modern))
 
     def _client_metrics(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
-        return _kept(fresh, "client_metrics", self._settings.client_metrics(layout.brokers[0]))
+        return _kept(fresh, "client_metrics", self._settings.client_metrics(self._link.awake(layout.brokers)))
 
     def _rights(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
-        return _kept(fresh, "acls", self._settings.acls(layout.brokers[0]))
+        return _kept(fresh, "acls", self._settings.acls(self._link.awake(layout.brokers)))
 
     def _producers(self, layout: Layout, _groups: Listing, fresh: Fresh) -> Troubles:
         return _kept(fresh, "producers", self._settings.producers(layout))

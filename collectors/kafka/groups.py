@@ -10,7 +10,7 @@ from kafka.protocol.admin import DescribeGroupsRequest, ListGroupsRequest
 from kafka.protocol.consumer import OffsetFetchRequest
 
 from agent.model.kafka.look import UNSEEN, Committed, Group, Member, Segments, no_times
-from collectors.kafka.access import TroubleError, Troubles, Why, trouble
+from collectors.kafka.access import TroubleError, Troubles, Why, short, trouble
 from collectors.kafka.codec import (
     OFFSET_FETCH,
     OFFSET_FETCH_VERSION,
@@ -224,7 +224,7 @@ def _with(known: Group, state: str, epoch: int | None, assignor: str | None, mem
         protocol=known.protocol,
         state=state or known.state,
         epoch=epoch,
-        assignor=assignor,
+        assignor=short(assignor) if assignor else None,
         coordinator=known.coordinator,
         members=members,
         settings=known.settings,

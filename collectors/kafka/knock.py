@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ class Knock:
 
 
 def knock(host: str, port: int, ca: str | None = None, timeout: float = TIMEOUT) -> Knock:
-    """Ask an address what it speaks. Never raises for what the other side does."""
+    """Ask an address what it speaks, three times `timeout` (s) at the longest; what it does raises nothing."""
     plain = _asked(host, port, None, timeout)
     if plain.kafka or not plain.why:
         return plain
@@ -41,12 +42,13 @@ def knock(host: str, port: int, ca: str | None = None, timeout: float = TIMEOUT)
 
 
 def _asked(host: str, port: int, context: ssl.SSLContext | None, timeout: float) -> Knock:
+    end = time.monotonic() + timeout
     try:
         with socket.create_connection((host, port), timeout=timeout) as raw:
             if context is None:
-                return _spoken(raw)
+                return _spoken(raw, end)
             with context.wrap_socket(raw, server_hostname=host) as secured:
-                return _spoken(secured)
+                return _spoken(secured, end)
     except (OSError, ssl.SSLError, struct.error, UnicodeDecodeError, IndexError) as problem:
         return Knock(False, why=_words(problem))
 
@@ -58,15 +60,15 @@ def _words(problem: Exception) -> str:
     return text.partition("] ")[2] or text
 
 
-def _spoken(stream: Any) -> Knock:
+def _spoken(stream: Any, end: float) -> Knock:
     """A Kafka listener answers the handshake of SASL: with its mechanisms, or that it takes none."""
     name = b"NONE"
     body = struct.pack(">hhih", _HANDSHAKE, 1, 1, 4) + b"knck" + struct.pack(">h", len(name)) + name
     stream.sendall(struct.pack(">i", len(body)) + body)
-    (size,) = struct.unpack(">i", _exactly(stream, 4))
+    (size,) = struct.unpack(">i", _exactly(stream, 4, end))
     if not 10 <= size <= MOST_BYTES:  # what speaks another protocol
         return Knock(False, why="what answers there is no Kafka")
-    answer = _exactly(stream, size)
+    answer = _exactly(stream, size, end)
     correlation, code, count = struct.unpack_from(">ihi", answer)
     if correlation != 1:
         return Knock(False, why="what answers there is no Kafka")
@@ -80,9 +82,13 @@ def _spoken(stream: Any) -> Knock:
     return Knock(True, mechanisms=tuple(sorted(mechanisms)))
 
 
-def _exactly(stream: Any, size: int) -> bytes:
+def _exactly(stream: Any, size: int, end: float) -> bytes:
     found = b""
     while len(found) < size:
+        left = end - time.monotonic()
+        if left <= 0:  # a byte now and then is no answer
+            raise TimeoutError("timed out")
+        stream.settimeout(left)
         part = stream.recv(min(65_536, size - len(found)))
         if not part:
             raise ConnectionError("it hung up")

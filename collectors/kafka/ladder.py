@@ -4,7 +4,7 @@ Each right is asked about with a request that a broker answers differently with 
 nothing to see: about a name that nobody has, it says "unknown" to whoever may know, and "not authorized" to others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -80,7 +80,7 @@ class Climb:
 
     def __init__(self, link: Link, layout: Layout) -> None:
         self._link, self._layout = link, layout
-        self._node = layout.brokers[0]
+        self._node = link.awake(layout.brokers)
         self._troubles: list[str] = []
 
     def standing(self) -> Standing:
@@ -121,7 +121,7 @@ class Climb:
     def group(self) -> Has:
         """Describe Group."""
         answer = self._ask(DescribeGroupsRequest(groups=[NOBODYS], include_authorized_operations=False))
-        return Has.UNKNOWN if answer is None else _may(answer.groups[0].error_code)
+        return _of(answer and answer.groups)
 
     def _config(self, kind: int, name: str) -> Has:
         resource = DescribeConfigsRequest.DescribeConfigsResource(
@@ -130,11 +130,11 @@ class Climb:
         answer = self._ask(
             DescribeConfigsRequest(resources=[resource], include_synonyms=False, include_documentation=False)
         )
-        return Has.UNKNOWN if answer is None else _may(answer.results[0].error_code)
+        return _of(answer and answer.results)
 
     def _transactional(self) -> Has:
         answer = self._ask(DescribeTransactionsRequest(transactional_ids=[NOBODYS]))
-        return Has.UNKNOWN if answer is None else _may(answer.transaction_states[0].error_code)
+        return _of(answer and answer.transaction_states)
 
     @cached_property
     def _acls(self) -> int | None:
@@ -155,13 +155,16 @@ class Climb:
         topic = self._a_topic()
         kind = DescribeProducersRequest.TopicRequest
         answer = self._ask(DescribeProducersRequest(topics=[kind(name=topic or NOBODYS, partition_indexes=[0])]))
-        if answer is None:
-            return Has.UNKNOWN
-        code = answer.topics[0].partitions[0].error_code
-        if topic is not None and code == _UNKNOWN_TOPIC:
+        parts = [part for one in (answer.topics if answer is not None else ()) for part in one.partitions]
+        if topic is not None and parts and parts[0].error_code == _UNKNOWN_TOPIC:
             return Has.NO  # it is there, as the metadata says, and the broker does not say so to whoever may not read
-        return _may(code)
+        return _of(parts)
 
 
 def _may(code: int) -> Has:
     return Has.NO if code in _DENIED else Has.YES
+
+
+def _of(told: Sequence[Any] | None) -> Has:
+    """By the first of what was told; unknown where nothing was."""
+    return _may(told[0].error_code) if told else Has.UNKNOWN

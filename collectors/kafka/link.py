@@ -1,25 +1,27 @@
 """Connections to the brokers of one cluster: TLS, SASL, versions, many requests at once. One thread uses a link.
 
-The one file that knows kafka-python's inner rooms (`kafka.net`, pinned below 3.1): its admin client cannot batch.
+With `wire.py` the one file that knows kafka-python's inner rooms: its admin client cannot batch.
 """
 
 import logging
 import struct
-from collections import Counter
-from collections.abc import Sequence
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NoReturn
 
 from kafka import errors
-from kafka.net.manager import KafkaConnectionManager
-from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.net.selector import NetworkSelector
 from kafka.protocol.metadata import MetadataRequest
 
 from collectors.kafka.access import Access, TroubleError, Why
+from collectors.kafka.wire import Manager, hollow, settings
 
-MOST_BYTES = 64 << 20  #: of one answer; 100,000 committed offsets are 2 MB
+PATIENCE = 4  #: time-outs that a broker may take in all, though each of its answers comes in time
+MOST_TRIES = 3  #: brokers that are asked for the metadata, where the first stand still
 RAISED = (errors.KafkaError, OSError, ValueError, RuntimeError)  #: what kafka-python raises, by its source
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it says of troubles is ours to say, once
 _HEAD = struct.Struct(">ihhi")
@@ -76,21 +78,6 @@ class _AnswerHead:
     correlation_id: int
 
 
-class _Manager(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has no types here
-    """Hands on what a broker says before it hangs up: kafka-python drops it, so a wrong password looks like a fault."""
-
-    async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
-        transport = await super()._build_transport(node, timeout_at=timeout_at)
-        receive = transport._sock_recv
-
-        def both() -> tuple[bytes, Exception | None]:
-            data, problem = receive()
-            return (data, None) if data else (data, problem)
-
-        transport._sock_recv = both
-        return transport
-
-
 class Link:
     """The connections to one cluster."""
 
@@ -98,6 +85,11 @@ class Link:
         self.access = access
         self.requests: Counter[str] = Counter()  #: sent, by kind
         self.sent = self.received = 0  #: bytes of requests and answers that we make and read ourselves
+        self._still: set[int] = set()  #: brokers that let a request time out, until they are knocked at again
+        self._took: defaultdict[int, float] = defaultdict(float)  #: s that brokers have taken since then
+        self._heard: dict[int, float] = {}  #: when brokers answered last, while their answers are waited for
+        self._missed = False  #: one could not be asked since then: others may lead what it led
+        self._turn = 0
         self._net: Any = None
         self._manager: Any = None
 
@@ -110,7 +102,7 @@ class Link:
         """Connect by the first address that answers; what it tells of the whole cluster. Raise TroubleError."""
         self.close()
         self._net = NetworkSelector(client_id=self.access.client_id, slow_task_threshold_secs=0)
-        self._manager = _Manager(self._net, **_config(self.access))
+        self._manager = Manager(self._net, **settings(self.access))
         try:
             return self._net.run(self._dial)
         except TroubleError:
@@ -121,9 +113,7 @@ class Link:
         last: TroubleError | None = None
         for seed in self._manager.cluster.bootstrap_brokers():
             try:
-                connection = self._manager.get_connection(
-                    seed.node_id, pop_on_close=False, refresh_metadata_on_err=False
-                )
+                connection = self._manager.get_connection(seed.node_id, pop_on_close=False)
                 await connection
                 found = await self._metadata(connection)
             except RAISED as problem:
@@ -135,20 +125,56 @@ class Link:
     async def _metadata(self, connection: Any) -> Any:
         self.requests["Metadata"] += 1
         found = await connection.send_request(MetadataRequest(topics=None, allow_auto_topic_creation=False))
+        if hollow(found):
+            raise errors.KafkaProtocolError()
+        if not found.brokers:  # one that is about to begin
+            raise errors.KafkaConnectionError("it names no brokers")
         self._manager.cluster.update_metadata(found)
         return found
 
     def look_again(self) -> Any:
-        """Brokers, topics and leaders as they are now. Raise TroubleError."""
+        """Brokers, topics and leaders as they are now, from one that is awake. Raise TroubleError."""
+        return self._net.run(self._look_again)
 
-        async def ask() -> Any:
-            node = self._manager.least_loaded_node()
+    async def _look_again(self) -> Any:
+        last = TroubleError(Why.UNREACHABLE, "no broker of those that were known can be asked")
+        for node in self._by_turns()[:MOST_TRIES]:
             try:
-                return await self._metadata(self._manager.get_connection(node))
+                return await self._metadata(await self._manager.get_connection(node))
             except RAISED as problem:
-                raise _told(problem, f"broker {node}") from problem
+                last = self._lost(node, problem, "Metadata")
+                if last.why is Why.LOGIN:  # a password that is tried often may be locked
+                    break
+        raise last
 
-        return self._net.run(ask)
+    def _by_turns(self) -> list[int]:
+        """The brokers that are awake, each first in its turn, but those with a connection before others."""
+        self._turn += 1
+        awake = [node for node in self.nodes() if node not in self._still]
+        turned = awake[self._turn % max(1, len(awake)) :] + awake[: self._turn % max(1, len(awake))]
+        return sorted(turned, key=lambda node: node not in self._manager._conns)
+
+    def knock_again(self) -> bool:
+        """Ask brokers again that stood still, which are passed over up to here; whether any could not be asked."""
+        for node in self._still:
+            if self._manager is not None:
+                self._manager.reset_backoff(node)
+        self._still.clear()
+        self._took.clear()
+        missed, self._missed = self._missed, False
+        return missed
+
+    def awake(self, nodes: Sequence[int]) -> int:
+        """The first of some brokers that does not stand still, as far as is known; the first where all do."""
+        return next((node for node in nodes if node not in self._still), nodes[0])
+
+    def _lost(self, node: int, problem: Exception, kind: str) -> TroubleError:
+        """What a broker did instead of an answer; one that let the time pass is not waited for again."""
+        told = _told(problem, f"broker {node}, {kind}")
+        if told.why is Why.TIMEOUT:
+            self._still.add(node)
+        self._missed = self._missed or told.why in (Why.TIMEOUT, Why.UNREACHABLE)
+        return told
 
     @property
     def product(self) -> str:
@@ -173,40 +199,57 @@ class Link:
     def ask(self, asks: Sequence[tuple[int, Any]]) -> list[Any]:
         """The answers to many requests, each to a broker, all sent before the first answer is read.
 
-        An answer that did not come is a TroubleError in its place; none is raised.
+        An answer that did not come is a TroubleError in its place; none is raised. A broker that stands still costs one
+        time-out: what it is asked after that, up to `knock_again`, is answered as timed out at once.
         """
         return self._net.run(self._ask, asks) if asks else []
 
     async def _ask(self, asks: Sequence[tuple[int, Any]]) -> list[Any]:
-        for node in dict.fromkeys(node for node, _ in asks):
-            await self._ready(node)
+        began = time.monotonic()
+        await self._ready(dict.fromkeys(node for node, _ in asks))
         waiting = [(node, request, self._send(node, request)) for node, request in asks]
         answers: list[Any] = []
         for node, request, future in waiting:
             try:
                 answer = await future if not isinstance(future, Exception) else _raise(future)
+                if not isinstance(answer, bytes) and hollow(answer):
+                    raise errors.KafkaProtocolError()
             except RAISED as problem:
-                answers.append(_told(problem, f"broker {node}, {_kind(request)}"))
+                answers.append(self._lost(node, problem, _kind(request)))
                 continue
             self.received += len(answer) if isinstance(answer, bytes) else 0
             answers.append(answer)
+        for node, at in self._heard.items():
+            self._took[node] += at - began
+            if self._took[node] > PATIENCE * self.access.timeout:
+                self._still.add(node)
+        self._heard.clear()
         return answers
 
-    async def _ready(self, node: int) -> None:
-        """Connected, so that versions are known; where it cannot be, the requests say so one by one."""
-        try:
-            await self._manager.get_connection(node)
-        except RAISED:
-            return  # the same comes again with each request, and is told there
+    async def _ready(self, nodes: Iterable[int]) -> None:
+        """All connected at once, so that versions are known; where one cannot be, its requests say so one by one."""
+        begun = []
+        for node in nodes:
+            with suppress(*RAISED):  # the same comes again with each request, and is told there
+                if node not in self._still:
+                    begun.append((node, self._manager.get_connection(node)))
+        for node, connection in begun:
+            try:
+                await connection
+            except RAISED as problem:
+                self._lost(node, problem, "ApiVersions")
 
     def _send(self, node: int, request: Any) -> Any:
+        if node in self._still:
+            return errors.RequestTimedOutError()
         self.requests[_kind(request)] += 1
         if isinstance(request, Raw):
             self.sent += len(request._body)
         try:
-            return self._manager.send(request, node_id=node)
+            future = self._manager.send(request, node_id=node)
         except RAISED as problem:  # a broker that the cluster no longer names
             return problem
+        return future.add_both(lambda _: self._heard.update({node: time.monotonic()}))
 
     def wait(self, seconds: float) -> None:
         """Let timers and lost connections be seen to."""
@@ -237,50 +280,6 @@ def _name(request: Any) -> str:
 _RAW = {2: "ListOffsets", 9: "OffsetFetch"}
 
 
-def _config(access: Access) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "bootstrap_servers": list(access.bootstrap),
-        "client_id": access.client_id,
-        "security_protocol": access.protocol,
-        "request_timeout_ms": int(access.timeout * 1000),
-        "receive_message_max_bytes": MOST_BYTES,
-        "max_in_flight_requests_per_connection": 1_000_000,
-        "socket_connection_setup_timeout_ms": int(access.timeout * 1000),
-        "metadata_max_age_ms": 24 * 3_600_000,  # we ask ourselves
-    }
-    if access.tls:
-        told |= {
-            "ssl_cafile": access.ca,
-            "ssl_certfile": access.certificate,
-            "ssl_keyfile": access.key,
-            "ssl_check_hostname": access.check_name,
-        }
-    if access.mechanism:
-        told |= {
-            "sasl_mechanism": access.mechanism,
-            "sasl_plain_username": access.user,
-            "sasl_plain_password": access.password,
-        }
-    if access.token is not None:
-        told["sasl_oauth_token_provider"] = _Token(access.token)
-    return told
-
-
-class _Token(AbstractTokenProvider):  # type: ignore[misc]  # untyped
-    """A token of ours, as kafka-python asks for one."""
-
-    def __init__(self, fresh: Any) -> None:
-        self._fresh = fresh
-
-    def token(self) -> str:
-        """A fresh one."""
-        return str(self._fresh())
-
-    def extensions(self) -> dict[str, str]:
-        """None."""
-        return {}
-
-
 def _told(problem: Exception, where: str) -> TroubleError:
     if isinstance(problem, TroubleError):
         return problem
@@ -296,5 +295,5 @@ def _told(problem: Exception, where: str) -> TroubleError:
     if isinstance(problem, errors.NodeNotReadyError):
         return TroubleError(Why.UNREACHABLE, f"{where}: no connection")
     if isinstance(problem, errors.KafkaProtocolError):
-        return TroubleError(Why.BROKEN, f"{where}: {text}")
+        return TroubleError(Why.BROKEN, f"{where}: what it sent is no answer of Kafka's")  # how so, differs each time
     return TroubleError(Why.UNREACHABLE, f"{where}: {text}")

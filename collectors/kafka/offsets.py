@@ -109,12 +109,17 @@ class Offsets:
             found.troubles.add(TroubleError(Why.BROKEN, f"ListOffsets: {problem}"))
             return
         at = _rows(told, rows, mine)
-        known = at != UNSEEN
+        known = (at != UNSEEN) & mine[at]  # what another broker was asked for is not for this one to tell
         good = known & (told.error == 0)
         found.offset[at[good]], found.time[at[good]] = told.offset[good], told.time[good]
         found.answered[at[good]] = True
         for code in dict.fromkeys(told.error[known & (told.error != 0)].tolist()):
             found.troubles.add(trouble(code, "offsets of partitions"))
+        left = int(mine.sum()) - len(np.unique(at[known]))
+        if left:
+            found.troubles.add(
+                TroubleError(Why.BROKEN, f"ListOffsets: {left:,} partitions were left out of the answer")
+            )
 
 
 def _rows(told: Listed, rows: Segments, mine: npt.NDArray[np.bool_]) -> Whole:

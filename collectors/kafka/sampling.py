@@ -111,6 +111,8 @@ class Sampler:
         for name in gone:
             self._tallies.pop(name, None)
         self._identities = dict(now)
+        for name in names:
+            self._tallies.setdefault(name, Tally(name)).room(len(names))
 
     def _partitions(self, seen: Layout, name: str, start: Whole, end: Whole) -> Iterator[int]:
         """Rows of a topic that have something to look at and a leader: so many of them, by turns."""
@@ -201,8 +203,7 @@ class Sampler:
         return unpacked.size
 
     def _told(self, name: str, one: _Topic) -> Sampled:
-        tally = self._tallies.setdefault(name, Tally(name))
-        return tally.take(one.glances, one.passed_over, one.unread)
+        return self._tallies[name].take(one.glances, one.passed_over, one.unread)
 
 
 def _share(seen: Layout, name: str) -> int:

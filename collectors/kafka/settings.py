@@ -17,7 +17,7 @@ from kafka.protocol.admin import (
 )
 
 from agent.model.kafka.look import Producer, Transaction
-from collectors.kafka.access import TroubleError, Troubles, Why, trouble
+from collectors.kafka.access import TroubleError, Troubles, Why, short, trouble
 from collectors.kafka.layout import NOBODY, Layout
 from collectors.kafka.link import Link
 
@@ -36,6 +36,7 @@ ORIGINS = {
 }
 MOST_TOPICS = 2_000  #: in one request
 MOST_ACLS = 5_000
+MOST_ACL, MOST_VALUE = 500, 4_000  #: characters of a line, and of a setting's value
 NO_AUTHORIZER = 54  #: error of a cluster in which everything is allowed
 
 #: Settings of a broker that say what happens to data; others are told only where somebody set them.
@@ -114,7 +115,9 @@ class Settings:
         wanted = list(names)
         for at in range(0, len(wanted), MOST_TOPICS):
             for name, configs in self._configs(node, TOPIC, wanted[at : at + MOST_TOPICS], found):
-                told[name] = {c.name: c.value for c in configs if c.name in TOPIC_KEYS or c.config_source == _TOPIC_OWN}
+                told[name] = {
+                    c.name: _value(c) for c in configs if c.name in TOPIC_KEYS or c.config_source == _TOPIC_OWN
+                }
                 found.own[name] = frozenset(c.name for c in configs if c.config_source == _TOPIC_OWN)
                 found.origins[name] = _origins(configs)
         found.value = told or None
@@ -128,7 +131,7 @@ class Settings:
                 found.origins.setdefault("", {}).update(_origins(configs))
                 for config in configs:
                     if config.name in BROKER_KEYS or config.config_source != _DEFAULT:
-                        values[config.name].append(None if config.is_sensitive else config.value)
+                        values[config.name].append(None if config.is_sensitive else _value(config))
         found.value = {name: _joined(told) for name, told in values.items()} or None
         return found
 
@@ -137,7 +140,7 @@ class Settings:
         found, told = Found(), dict[str, Told]()
         for node, names in by_broker.items():
             for name, configs in self._configs(node, GROUP, list(names), found):
-                told[name] = {config.name: config.value for config in configs}
+                told[name] = {config.name: _value(config) for config in configs}
                 found.origins[name] = _origins(configs)
         found.value = told
         return found
@@ -148,9 +151,9 @@ class Settings:
         answer = self._one(node, ListConfigResourcesRequest(resource_types=[CLIENT_METRICS]), found)
         if answer is None or _refused(answer.error_code, "client metrics", found, "DescribeConfigs"):
             return found
-        names = [one.resource_name for one in answer.config_resources]
+        names = [one.resource_name for one in answer.config_resources][:MOST_TOPICS]
         told = self._configs(node, CLIENT_METRICS, names, found) if names else []
-        found.value = {name: {config.name: config.value for config in configs} for name, configs in told}
+        found.value = {short(name): {config.name: _value(config) for config in configs} for name, configs in told}
         return found
 
     def _configs(self, node: int, kind: int, names: list[str], found: Found) -> list[tuple[str, list[Any]]]:
@@ -245,6 +248,10 @@ def _origins(configs: Iterable[Any]) -> dict[str, str]:
     return {c.name: ORIGINS[c.config_source] for c in configs if c.config_source in ORIGINS}
 
 
+def _value(config: Any) -> str | None:
+    return None if config.value is None else short(config.value, MOST_VALUE)
+
+
 def _joined(values: list[str | None]) -> str | None:
     several = sorted({value for value in values if value is not None})
     return " | ".join(several) if several else None
@@ -262,7 +269,8 @@ def _acl(resource: Any, rule: Any) -> str:
     operation = _OPERATIONS.get(int(rule.operation), str(rule.operation))
     kind = _KINDS.get(int(resource.resource_type), str(resource.resource_type))
     prefix = "prefix " if int(resource.pattern_type) == 4 else ""  # Kafka's number of prefixed
-    return f"{may} {rule.principal} {operation} {kind}:{prefix}{resource.resource_name} from {rule.host}"
+    told = f"{may} {rule.principal} {operation} {kind}:{prefix}{resource.resource_name} from {rule.host}"
+    return short(told, MOST_ACL)
 
 
 def _producers_of(layout: Layout, node: int) -> Any:

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 
 from agent.model.kafka.look import Sampled
 from collectors.kafka.batches import Unread
+from collectors.kafka.frequent import Frequent
 from collectors.kafka.glance import Glance
 
-MOST_IDS = 20_000  #: identities of a topic that are compared: about 4 MB
-MOST_KEYS = 5_000
+MOST_IDS, ALL_IDS = 20_000, 200_000  #: identities of a topic, and of all of a cluster, that are compared
+MOST_KEYS, ALL_KEYS = 5_000, 50_000
 MOST_NAMES = 50  #: of producers, sources and failures that are counted
 TOLD = 5  #: of these, the most frequent are told
 PAIRS = 20  #: of records with one key, before anything is said of their fields
+LETTERS, SHARE = 3, 0.5  #: records that name where they failed, and their part of all, that make dead letters of them
+RECENT = 2_000  #: records after which those before count half: a topic can cease to take dead letters
 SAME = 0.95  #: of these pairs, at least, have the same fields, where records are whole states
 
 
@@ -31,10 +34,12 @@ class Tally:
 
     def __init__(self, topic: str = "") -> None:
         self._topic = topic
+        self._most_ids, self._most_keys = MOST_IDS, MOST_KEYS
         self._ids: OrderedDict[bytes, _First] = OrderedDict()
         self._fields: OrderedDict[bytes, bytes] = OrderedDict()
         self._pairs = self._same = 0
-        self._nameless, self._origins, self._errors = Counter[str](), Counter[str](), Counter[str]()
+        self._nameless, self._origins, self._errors = (Frequent(MOST_NAMES) for _ in range(3))
+        self._looked = self._letters = 0  #: recent records, and those of them that came from where they failed
         self._example = ""
         self._why = ""
 
@@ -49,9 +54,7 @@ class Tally:
             if one.identity is not None:
                 self._compare(one.identity, one, counts)
             self._state(one)
-            if one.origin != self._topic:  # sent back where it failed, with its headers: a dead letter no longer
-                _count(self._origins, one.origin)
-                _count(self._errors, one.error)
+            self._letter(one)
         if unread:
             self._why = f"a batch {unread.most_common(1)[0][0]}"
         return Sampled(
@@ -60,12 +63,37 @@ class Tally:
             passed_over=passed_over,
             unread=unread.total(),
             unread_why=self._why,
-            nameless=_often(self._nameless),
+            nameless=tuple(filter(None, (*self._nameless.often(TOLD), self._nameless.others(TOLD)))),
             example=self._example,
             full_state=None if self._pairs < PAIRS else self._same >= SAME * self._pairs,
-            origins=tuple(sorted(_often(self._origins))),
-            errors=tuple(sorted(_often(self._errors))),
+            origins=tuple(sorted(self._origins.often(TOLD))) if self._dead else (),
+            errors=tuple(sorted(self._errors.often(TOLD))) if self._dead else (),
         )
+
+    def room(self, topics: int) -> None:
+        """Remember no more than the part of one of so many topics."""
+        self._most_ids, self._most_keys = min(MOST_IDS, ALL_IDS // topics), min(MOST_KEYS, ALL_KEYS // topics)
+        while len(self._ids) > self._most_ids:
+            self._ids.popitem(last=False)
+        while len(self._fields) > self._most_keys:
+            self._fields.popitem(last=False)
+
+    @property
+    def _dead(self) -> bool:
+        """The topic takes dead letters: one record that says so may be anyone's."""
+        return self._letters >= LETTERS and self._letters >= SHARE * self._looked
+
+    def _letter(self, one: Glance) -> None:
+        if self._looked >= RECENT:
+            self._looked, self._letters = self._looked // 2, self._letters // 2
+            self._origins.halve()
+            self._errors.halve()
+        self._looked += 1
+        if one.origin == self._topic:  # sent back where it failed, with its headers: a dead letter no longer
+            return
+        self._letters += bool(one.origin)
+        self._origins.add(one.origin)
+        self._errors.add(one.error)
 
     def _judge(self, one: Glance, counts: Counter[str]) -> None:
         if one.told is None:
@@ -74,14 +102,14 @@ class Tally:
         counts["judged"] += 1
         if not one.told:
             counts["unidentified"] += 1
-            _count(self._nameless, one.producer)
+            self._nameless.add(one.producer)
 
     def _compare(self, identity: bytes, one: Glance, counts: Counter[str]) -> None:
         first = self._ids.get(identity)
         if first is None:
             self._ids[identity] = _First(one.content, one.at)
             counts["identified"] += 1
-            if len(self._ids) > MOST_IDS:
+            if len(self._ids) > self._most_ids:
                 self._ids.popitem(last=False)
             return
         self._ids.move_to_end(identity)
@@ -104,17 +132,8 @@ class Tally:
             self._same += before == one.fields
         self._fields[one.key] = one.fields
         self._fields.move_to_end(one.key)
-        if len(self._fields) > MOST_KEYS:
+        if len(self._fields) > self._most_keys:
             self._fields.popitem(last=False)
-
-
-def _count(names: Counter[str], name: str) -> None:
-    if name and (name in names or len(names) < MOST_NAMES):
-        names[name] += 1
-
-
-def _often(names: Counter[str]) -> tuple[str, ...]:
-    return tuple(name for name, _ in names.most_common(TOLD))
 
 
 def _time(millis: int) -> str:

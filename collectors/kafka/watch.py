@@ -83,6 +83,8 @@ class Watch:
     def look(self) -> Look:
         """Look once. Raise TroubleError where the cluster cannot be reached at all."""
         at, before = self._clock(), self.link.requests.total()
+        if self.link.knock_again():
+            self._told_at = 0.0
         seen = self._know(at)
         found = self._groups.listing(seen.brokers)
         committed = self._groups.committed(found)

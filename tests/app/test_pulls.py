@@ -134,6 +134,21 @@ def test_what_waits_for_a_store_is_bounded_and_what_is_dropped_is_counted_and_to
     assert one.told.dropped == {"store did not answer": 8}
 
 
+def test_that_the_store_takes_no_looks_is_said_once_and_that_it_takes_them_again_too(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "agent.app.pulls")
+    sulking = Sulking(store)
+    one = pulling(sulking, Broker(1, 1, 1, 1, 1))
+    for _ in range(3):
+        one.turn()
+    sulking.sulks = False
+    one.turn()
+    one.turn()
+    said = [(record.getMessage(), record.__dict__["fields"].get("after")) for record in caplog.records]
+    assert said == [("store did not take a look", None), ("store takes looks again", 3)]
+
+
 def test_a_look_that_fails_in_an_unforeseen_way_is_not_the_last_one(store: Store) -> None:
     class Odd(Broker):
         def look(self) -> Seen:

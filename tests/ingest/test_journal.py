@@ -199,7 +199,10 @@ class Full(Journal):
         return super().append(records, digests)  # type: ignore[arg-type]
 
 
-def test_what_a_full_disk_refused_is_counted_once_when_it_comes_again(path: Path) -> None:
+def test_what_a_full_disk_refused_is_counted_once_when_it_comes_again(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "agent.ingest.intake")
     engine, journal = Engine(), Full(path, reserve_bytes=1 << 20)
     journal.open(0)
 
@@ -220,6 +223,8 @@ def test_what_a_full_disk_refused_is_counted_once_when_it_comes_again(path: Path
     once = Engine()
     once.aggregator.take(once.record(1))
     assert engine.counts() == once.counts()
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["journal did not take a commit", "journal takes commits again"]
     journal.close()
 
 

@@ -15,7 +15,9 @@ TIMEOUT = 2.0  #: s, of one request
 
 
 def whole(look: Look, topic: str) -> bool:
-    return UNSEEN not in column(look, "end", topic)
+    """All of a topic is seen; a node may not have heard of one that was just made, or of who leads it."""
+    known = look.topics is not None and topic in look.topics.rows.names
+    return known and UNSEEN not in column(look, "end", topic)
 
 
 def seen_again(watch: Watch, topic: str) -> bool:
@@ -29,7 +31,7 @@ def test_a_killed_node_costs_its_own_part_until_others_lead_and_it_comes_back(cl
         lonely = estate.topic("lonely", partitions=6, replicas=1)
         estate.produce(topic, 5)
     with watching(*cluster.bootstrap, timeout=TIMEOUT) as watch:
-        assert whole(watch.look(), topic)
+        eventually(lambda: seen_again(watch, topic) and whole(watch.look(), lonely), "both topics are seen")
         cluster.kill(2)
         began = time.monotonic()
         look = watch.look()
@@ -51,12 +53,12 @@ def test_a_node_that_stands_still_keeps_nobody_waiting_for_ever(cluster: Cluster
     with Estate(cluster.bootstrap) as estate:
         topic = estate.topic(partitions=6, replicas=1)
     with watching(*cluster.bootstrap, timeout=TIMEOUT) as watch:
-        assert whole(watch.look(), topic)
+        eventually(lambda: seen_again(watch, topic), "the topic is seen")
         cluster.pause(3)
         began = time.monotonic()
         look = watch.look()
         took = time.monotonic() - began
-        assert took < 20 * TIMEOUT, "each request has its deadline"
+        assert took < 2 * TIMEOUT, "all that it is asked costs one deadline"
         assert any(end != UNSEEN for end in column(look, "end", topic))
         assert UNSEEN in column(look, "end", topic)
         assert "timed out" in " ".join(look.refused.values())

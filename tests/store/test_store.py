@@ -18,6 +18,7 @@ from agent.model.verdict import Claim, Evidence, Outcome, Reason, Severity, Verd
 from agent.store import revisions, rollup
 from agent.store.engine import Database, StoreError
 from agent.store.flush import SequenceGapError
+from agent.store.settings import PASSES, PASSING
 from agent.store.store import Store, open_store, start_store
 from agent.store.types import micros, moment
 
@@ -192,6 +193,16 @@ def test_settings_are_kept_as_changes(store: Store) -> None:
     assert [change.value for change in store.setting_history(topic, NOON)] == ["1", "2", None]
     assert store.settings_as_of(NOON + timedelta(minutes=2)) == {topic: {"retention.ms": "2"}}
     assert store.settings_as_of(NOON + timedelta(minutes=9)) == {topic: {}}
+
+
+def test_what_headers_showed_holds_for_as_long_as_it_is_told_and_a_week(store: Store) -> None:
+    topic = seam.topic("parked", "prod")
+    later = NOON + timedelta(days=3)
+    for at in (NOON, later):
+        store.record(settings=[Setting(topic, name, "orders", at, "kafka") for name in (*PASSING, "sampled.example")])
+    assert set(store.settings_as_of(later + PASSES)[topic]) == {*PASSING, "sampled.example"}
+    assert set(store.settings_as_of(later + PASSES + timedelta(seconds=1))[topic]) == {"sampled.example"}
+    assert set(store.settings_as_of(NOON)[topic]) == {*PASSING, "sampled.example"}
 
 
 def test_measures_come_back_as_they_were_in_order_and_late(store: Store) -> None:

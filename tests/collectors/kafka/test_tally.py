@@ -62,11 +62,46 @@ def test_the_oldest_identities_and_keys_are_forgotten() -> None:
     assert take(one, [seen(tally.MOST_IDS, 9)]).reused == 1
 
 
-def test_names_have_a_bound() -> None:
+def test_names_have_a_bound_that_shuts_out_nobody_who_comes_often() -> None:
     one = Tally()
-    for number in range(tally.MOST_NAMES + 20):
-        tally._count(one._errors, f"Error{number}")
-    assert len(one._errors) == tally.MOST_NAMES
+    flood = (replace(seen(told=False), producer=f"sender-{number}") for number in range(2_000))
+    real = (replace(seen(told=False), producer="checkout") for _ in range(300))
+    take(one, flood)
+    found = take(one, real)
+    assert len(one._nameless) == tally.MOST_NAMES
+    assert found.nameless[0] == "checkout"
+    assert found.nameless[-1] == "and over 45 others"
+    assert len(found.nameless) == tally.TOLD + 1
+
+
+def test_senders_that_are_not_told_are_counted() -> None:
+    some = [replace(seen(told=False), producer=f"sender-{number}") for number in range(tally.TOLD + 2)]
+    assert take(Tally(), some).nameless[-1] == "and 2 others"
+    assert len(take(Tally(), some[: tally.TOLD]).nameless) == tally.TOLD
+
+
+def test_one_header_makes_no_dead_letter_topic() -> None:
+    letter = replace(seen(), origin="orders", error="TaxTableMissing")
+    assert take(Tally("parked"), [letter] * 2).origins == ()
+    assert take(Tally("parked"), [letter] * 3).origins == ("orders",)
+    assert take(Tally("parked"), [letter] * 3 + [seen()] * 4).origins == ()
+    assert take(Tally("parked"), [letter] * 3 + [seen()] * 4).errors == ()
+
+
+def test_a_topic_ceases_to_take_dead_letters_and_may_begin_late() -> None:
+    letter, one = replace(seen(), origin="orders", error="TaxTableMissing"), Tally("parked")
+    assert take(one, [letter] * 10_000).origins == ("orders",)
+    assert take(one, [seen()] * 2 * tally.RECENT).origins == ()
+    assert take(one, [letter] * 2 * tally.RECENT).errors == ("TaxTableMissing",)
+
+
+def test_what_is_remembered_of_all_topics_has_a_bound_of_its_own() -> None:
+    one = Tally()
+    take(one, (seen(number, key=number + 1) for number in range(tally.MOST_IDS)))
+    one.room(50)
+    assert (len(one._ids), len(one._fields)) == (tally.ALL_IDS // 50, tally.ALL_KEYS // 50)
+    take(one, (seen(number, key=number + 1) for number in range(10**6, 10**6 + tally.MOST_IDS)))
+    assert (len(one._ids), len(one._fields)) == (tally.ALL_IDS // 50, tally.ALL_KEYS // 50)
 
 
 def test_what_was_sent_back_where_it_failed_is_no_dead_letter_and_what_came_from_elsewhere_is() -> None:
