@@ -86,7 +86,8 @@ def test_a_recording_with_looks_behind_a_damage_is_left_as_it_is(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "content", [b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n"), b'{"resourceSpans": []}\n', b"\x1f\x8b\x08", b"\x89PNG"]
+    "content",
+    [b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n", mtime=0), b'{"resourceSpans": []}\n', b"\x1f\x8b\x08", b"\x89PNG"],
 )
 def test_what_is_no_recording_is_refused_and_left_as_it_is(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mine.gz"
