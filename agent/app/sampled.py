@@ -33,7 +33,7 @@ class Asked:
 def asked(watch: Watch, seen: Layout, patterns: Sequence[str], bootstrap: str) -> Asked:
     """Each pattern with how many topics it meets, and whether Read is allowed there."""
     if not patterns:
-        return Asked((f"sample names no topic: no record is looked at, and {_BLIND} are blind.",))
+        return Asked((f"sample names no topic: no record is looked at, so {_BLIND} judge nothing.",))
     known = [name for name in seen.rows.names if not made_for_itself(name)]
     met = {pattern: [one for one in known if one == pattern or fnmatchcase(one, pattern)] for pattern in patterns}
     every = sorted({name for names in met.values() for name in names})

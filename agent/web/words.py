@@ -99,8 +99,14 @@ def plain(text: str) -> str:
     return _COMPARED.sub(lambda found: f"{_OPERATORS[found[1]]} ", text)
 
 
+_UNITS = {"s": "Seconds", "min": "Minutes", "h": "Hours"}
+
+
 def sentence(text: str) -> str:
-    """Its first letter large, the rest as it is: names and months keep theirs."""
+    """Its first letter large, the rest as it is: names and months keep theirs. A unit that begins it is written out."""
+    unit, space, rest = text.partition(" ")
+    if space and unit in _UNITS:
+        return f"{_UNITS[unit]} {rest}"
     return text[:1].upper() + text[1:]
 
 

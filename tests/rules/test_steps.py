@@ -89,7 +89,7 @@ def backlog(*, committing: float = 60, **more: object) -> Backlog:
         ({"members": series([2]), "partitions": 12}, "Start up to 10 more of `billing`: 2 members read 12 partitions"),
         (
             {"members": series([3]), "partitions": 3},
-            "`kafka-topics.sh --bootstrap-server <broker> --alter --topic orders --partitions 6`",
+            "`kafka-topics.sh --bootstrap-server <broker> --alter --partitions 6 --topic orders`",
         ),
         ({"members": series([0]), "partitions": 3}, "Start `billing`: it has no member, so nobody reads `orders`."),
         ({}, "`kafka-consumer-groups.sh --bootstrap-server <broker> --describe --members --group billing`"),

@@ -172,7 +172,7 @@ def partitions_text(told: Stands) -> str:
     for name, rate in (("w", told.written), ("r", told.read)):
         if rate is not None:
             columns[name] = _short([None if value != value else _figures(value) for value in rate[rows].tolist()])
-    if told.still is not None:
+    if told.still is not None and np.isfinite(told.still[rows]).any():
         columns["m"] = _whole(told.still[rows])
     return json.dumps(columns, separators=(",", ":"))
 

@@ -1,11 +1,11 @@
 """What to do about LAG-01, by cause: what the members, the partitions and the rates show."""
 
 from agent.model.counting import counted
-from agent.model.steps import code, length, own, rate, typed
+from agent.model.steps import length, own, rate
 from agent.model.subjects import Backlog
 from rules.backlog import groups_sh
 from rules.backlog.rising_lag.windows import Fast, Slow
-from rules.topics import BROKER, set_on
+from rules.topics import set_on, topics_sh
 
 _HOT = 0.5  #: of the backlog in one partition: more members would not help it (ours)
 
@@ -46,7 +46,7 @@ def _members(backlog: Backlog) -> str:
             f"Start up to {partitions - members:,.0f} more of {group}: "
             f"{counted(members, 'member reads', 'members read')} {counted(partitions, 'partition')} of {topic}."
         )
-    alter = code(f"kafka-topics.sh {BROKER} --alter --topic {typed(backlog.topic)} --partitions {2 * partitions}")
+    alter = topics_sh(backlog, f"--alter --partitions {2 * partitions}")
     return (
         f"More members of {group} would stand idle ({members:,.0f} on "
         f"{counted(partitions, 'partition')}): make its handler faster, or add partitions ({alter}; "

@@ -1,9 +1,9 @@
 """What to do about GRW-01: know the capacity, then raise it while there is time."""
 
-from agent.model.steps import code, own, typed
+from agent.model.steps import own
 from agent.model.subjects import Backlog
 from rules.backlog import groups_sh
-from rules.topics import BROKER
+from rules.topics import topics_sh
 
 
 def steps(backlog: Backlog) -> tuple[str, ...]:
@@ -14,7 +14,7 @@ def steps(backlog: Backlog) -> tuple[str, ...]:
         f"Find out what {group} can read: stop it for some minutes at a calm hour and let it catch up, or send copies "
         f"to a topic of its own. Declare the result (`loadtests` of its workflow).",
     )
-    more = code(f"kafka-topics.sh {BROKER} --alter --topic {typed(backlog.topic)} --partitions <number>")
+    more = topics_sh(backlog, "--alter --partitions <number>")
     if members is not None and partitions is not None and members >= partitions:
         return (
             *told,
