@@ -1,6 +1,7 @@
 """Brokers whose answers are none: slow, cut off, endless, too large, garbage. The others are seen all the same."""
 
 import os
+import re
 import resource
 import socket
 import struct
@@ -34,6 +35,7 @@ from tests.collectors.kafka.brokers import (
 
 TIMEOUT = 0.6  #: s, of one request
 LATE, NONE = "timed out", "what it sent is no answer of Kafka's"
+EITHER = f"{LATE}|{NONE}"  #: as quickly as the machine passes it on
 MOST_MIB = 200  #: that the process may grow by: one answer may have 64, and a made-up broker lives in it too
 
 
@@ -74,8 +76,8 @@ MANNERS: dict[str, tuple[Manner, str]] = {
     "null lists": (rest(b"\xff"), NONE),
     "long lists": (rest(b"\x7f"), NONE),
     "another's number": (lambda _, frame: (frame[:4] + b"\x7f\0\0\0" + frame[8:],), NONE),
-    "no end": (endless, NONE),  # type: ignore[dict-item]
-    "64 MiB": (large, NONE),  # type: ignore[dict-item]
+    "no end": (endless, EITHER),  # type: ignore[dict-item]
+    "64 MiB": (large, EITHER),  # type: ignore[dict-item]
 }
 
 
@@ -93,7 +95,7 @@ def test_what_is_no_answer_is_told_in_time_and_keeps_nobody_else(manner: str) ->
             [look] = looks
             assert look.topics is not None
             assert look.topics.end.tolist() == [END, END, UNSEEN]
-            assert look.refused["offsets"] == f"broker 3, ListOffsets: {says}"
+            assert re.fullmatch(f"broker 3, ListOffsets: (?:{says})", look.refused["offsets"])
         made[2].manner = honest
         assert watch.look().topics is not None
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10 < MOST_MIB
@@ -109,7 +111,7 @@ def test_where_no_other_answers_it_is_said_in_time(manner: str) -> None:
             with pytest.raises(TroubleError) as raised:
                 watch.look()
             assert raised.value.why in (Why.TIMEOUT, Why.BROKEN)
-            assert str(raised.value) == f"127.0.0.1:{made[0].port}: {says}"
+            assert re.fullmatch(f"127.0.0.1:{made[0].port}: (?:{says})", str(raised.value))
 
         assert seconds(look) < 4 * TIMEOUT
 

@@ -8,7 +8,7 @@ from collectors.kafka.link import Link
 from collectors.kafka.watch import Watch
 from tests.collectors.kafka.brokers import END, METADATA, TOPIC, Node, honest, nodes, seconds, silent, watched
 
-TIMEOUT = 0.5  #: s, of one request
+TIMEOUT = 1.0  #: s, of one request
 
 
 def ends(look: Look) -> list[int]:
