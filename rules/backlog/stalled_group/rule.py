@@ -18,9 +18,7 @@ class Config:
 
     least: timedelta = timedelta(minutes=10)  #: R; a pause as short is a deploy, or a slow message
     pauses: float = 2.0  #: R; times the longest pause between commits that is normal for this group
-    steady: timedelta = timedelta(
-        hours=1
-    )  #: of commits before they stopped; less where a shorter pause is too long (ours)
+    steady: timedelta = timedelta(hours=1)  #: of commits before they stopped, or as long as is too long for it (ours)
     day: timedelta = timedelta(hours=24)  #: watched for less, a group without members may be a daily job (ours)
     stale: timedelta = timedelta(minutes=10)  #: two looks of the slowest recording that is of use, one in 5 min
 
