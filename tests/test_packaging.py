@@ -72,3 +72,44 @@ def test_the_four_names_belong_to_seamwatch_only() -> None:
     owners = importlib.metadata.packages_distributions()
     for name in ("agent", "collectors", "rules", "migrations"):
         assert set(owners.get(name, ["seamwatch"])) == {"seamwatch"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("run",), 2),
+        (("record", "looks.ndjson"), 2),
+        (("doctor", "kafka"), 2),
+        (("init", "--kafka", "127.0.0.1:1", "--out", "new.yaml"), 2),
+        (("scan", "empty"), 3),
+    ],
+)
+def test_without_the_extra_for_kafka_it_is_asked_for_by_name(words: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import sys, importlib.util\n"
+        "real = importlib.util.find_spec\n"
+        "gone = ('kafka', 'cramjam')\n"
+        "importlib.util.find_spec = lambda name, *more: None if name in gone else real(name, *more)\n"
+        "sys.modules.update(dict.fromkeys(gone))\n"
+    )
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "seamwatch.yaml").write_text("clusters: {prod: {bootstrap: ['127.0.0.1:1']}}\n")
+    environ = {**os.environ, "PYTHONPATH": f"{hidden}:{ROOT}"}
+    command = [sys.executable, "-m", "agent", *words]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code, done.stderr
+    if code == 2:
+        assert "pip install 'seamwatch[kafka]'" in done.stderr
+
+
+def test_without_the_extra_for_kafka_the_agent_runs_where_no_cluster_is_named() -> None:
+    hide = "import sys; sys.modules.update(dict.fromkeys(('kafka', 'cramjam')))"
+    use = (
+        "import agent.app.agent, agent.app.scan, agent.app.doctor; from agent.app.wiring import catalogue; catalogue()"
+    )
+    code = f"{hide}; {use}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.app.barred import authority, by_options, refused, unlike, unreached
-from agent.app.doctor import kafka_seen
+from agent.app.doctor_kafka import kafka_seen
 from agent.config.words import TODO, Address
 from agent.model.pull import NotSeenError
 from agent.model.steps import quoted

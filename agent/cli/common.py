@@ -122,6 +122,16 @@ def checked_settings(config_path: "Path | None") -> "Settings":
     return load(config_path)
 
 
+def needs_kafka(settings: "Settings | None" = None) -> None:
+    """End with wrong use where a cluster is to be asked and the packages for it are missing; with settings, theirs."""
+    from agent.app.asked import lacks
+
+    if settings is not None and not any(cluster.bootstrap for cluster in settings.clusters.values()):
+        return
+    if why := lacks():
+        raise click.UsageError(why)
+
+
 def store_of(settings: "Settings") -> "Store":
     """The store that an agent of these settings made; raise StoreError, with where it was looked for and what to do."""
     from agent.app.parts import store_url

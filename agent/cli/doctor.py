@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import checked_settings, config_option, ended_at_once
+from agent.cli.common import checked_settings, config_option, ended_at_once, needs_kafka
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,7 @@ def doctor(kinds: tuple[str, ...], config_path: "Path | None") -> int:
     from agent.model.plain import plain
 
     settings = checked_settings(config_path)
+    needs_kafka(settings)
     ended_at_once()
     seen = fine = 0
     for one in check(settings, kinds or _KINDS):

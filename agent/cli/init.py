@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Location, ended_at_once
+from agent.cli.common import Location, ended_at_once, needs_kafka
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +49,7 @@ def init(
     """
     from pathlib import Path
 
+    needs_kafka()
     from agent.app.begin import Login, written
     from agent.app.begin import kafka as begin
     from agent.config.load import NAME

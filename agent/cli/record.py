@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli import EXIT_STOPPED
-from agent.cli.common import Duration, Location, checked_settings, config_option, end_at_once, shown_time
+from agent.cli.common import Duration, Location, checked_settings, config_option, end_at_once, needs_kafka, shown_time
 
 if TYPE_CHECKING:
     import threading
@@ -39,6 +39,7 @@ def record(out: "Path", length: timedelta, every: timedelta | None, config_path:
     from agent.model.plain import plain
 
     settings = checked_settings(config_path)
+    needs_kafka(settings)
     found = sources(settings)
     if not found:
         click.echo("The configuration names no source to ask. `seamwatch init --kafka HOST:PORT` writes it.", err=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.common import Duration, Location, checked_settings, config_option
+from agent.cli.common import Duration, Location, checked_settings, config_option, needs_kafka
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,7 @@ def run(
     if follow and not replay:
         raise click.UsageError("--follow goes on with recordings that --replay names. Add --replay PATH.")
     settings = checked_settings(config_path)
+    needs_kafka(settings)
     configure(settings.log.level, settings.log.format)
     parts = assemble(settings)
     try:

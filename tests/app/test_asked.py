@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.app.asked import KafkaPull
+from agent.app.asked_kafka import KafkaPull
 from agent.config.estates import Cluster
 from agent.model.kafka.look import Look
 from agent.store.engine import StoreError

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.app.allocator import settled
 from agent.model.kafka.look import Group, Member
 from agent.store.store import open_store
 from tests.web.test_brokers import address, client, keep, look, parts
@@ -37,6 +38,7 @@ def page_ms(partitions: int, members: int) -> list[float]:
 
 def measure(told: Callable[[str, str, str, bool], None]) -> None:
     """Tell the bars of the page."""
+    settled()  # as the agent does once it has started
     few, many = page_ms(*FEW), page_ms(*MANY)
     ratio = statistics.median(many) / statistics.median(few)
     worst = many[int(0.99 * TIMES)]

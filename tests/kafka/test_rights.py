@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.app.doctor import kafka_seen
+from agent.app.doctor_kafka import kafka_seen
 from agent.model.kafka.look import Look
 from collectors.kafka.access import TroubleError, Why
 from collectors.kafka.knock import knock

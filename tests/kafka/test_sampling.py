@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from agent.app.asked import KafkaPull
+from agent.app.asked_kafka import KafkaPull
 from agent.config.estates import Cluster
 from agent.config.words import Address
 from agent.model.facts import Sample
