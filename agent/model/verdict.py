@@ -4,9 +4,10 @@ A part that was not seen is None, never zero: `fails_when` turns it into *blind*
 """
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 Scalar = int | float | str | bool | None
 
@@ -159,14 +160,18 @@ class Path:
     @property
     def claims(self) -> tuple[Claim, ...]:
         """Its claims, each marked with the path's name."""
-        return tuple(replace(part, path=self.name) for part in self.parts if isinstance(part, Claim))
+        return tuple(
+            Claim(part.claim, part.saw, part.op, part.limit, part.learn, part.reason, self.name)
+            for part in self.parts
+            if isinstance(part, Claim)
+        )
 
     @property
     def truth(self) -> bool | None:
         """None when a need is unmet or a deciding claim was not seen."""
-        if not all(need.met for need in self.needs):
+        if not all(part.met for part in self.parts if isinstance(part, Need)):
             return None
-        return conjunction(claim.truth for claim in self.claims)
+        return conjunction(part.truth for part in self.parts if isinstance(part, Claim))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +250,15 @@ def fails_when(
     a failing verdict, `do` its steps and `weighed` why its severity is another than the rule's; `meets` is the sentence
     of a cleared one.
     """
-    only = tuple(part for part in parts if isinstance(part, OnlyIf))
-    needs = tuple(part for part in parts if isinstance(part, Need))
-    guards = tuple(part for part in parts if isinstance(part, Unless))
-    either = tuple(part for part in parts if isinstance(part, AnyOf))
-    plain = tuple(part for part in parts if isinstance(part, Claim))
+    kinds: dict[type, list[Any]] = {kind: [] for kind in (OnlyIf, Need, Unless, AnyOf, Claim)}
+    for part in parts:
+        kinds[type(part)].append(part)
+    only, needs, guards, either, plain = map(tuple, kinds.values())
     # Paths that could decide come first: a claim of a starved path never cleared anything.
-    paths = sorted((path for any_of in either for path in any_of.paths), key=lambda path: path.truth is None)
+    paths: Sequence[Path] = ()
+    if either:
+        paths = sorted((path for any_of in either for path in any_of.paths), key=lambda path: path.truth is None)
     claims = plain + tuple(claim for path in paths for claim in path.claims)
-    truth = conjunction(iter([*(claim.truth for claim in plain), *(any_of.truth for any_of in either)]))
 
     def answer(outcome: Outcome, text: str, **more: object) -> Verdict:
         told = {"severity": severity, "evidence": evidence, "show": show or {}, **more}
@@ -262,6 +267,7 @@ def fails_when(
     if any(part.saw is False for part in only):
         why = next(part.what for part in only if part.saw is False)
         return answer(Outcome.NOT_APPLICABLE, f"Does not apply: not {why}.")
+    truth = conjunction(iter([*(claim.truth for claim in plain), *(any_of.truth for any_of in either)]))
     unseen = [part for part in only if part.saw is None]
     short = [need for need in needs if not need.met]
     if unseen or (short and not (harm and truth)):

@@ -213,7 +213,8 @@ def main() -> int:
         store = filled(Path(folder))
         seams, seconds = round_seconds(store)
         store.close()
-    told(f"CPU-seconds of a round over {seams:,} seams", f"{seconds:.2f}", "<= 1.5 at 5,000", seconds <= 1.5)
+    part = seconds * 5_000 / seams
+    told(f"CPU-seconds of a round, of {seams:,} seams and a 5,000", f"{seconds:.2f}, {part:.2f}", "<= 1.5", part <= 1.5)
     with tempfile.TemporaryDirectory(prefix="seamwatch-bench-") as folder:
         live_seams, memory, page = live(Path(folder))
     told(f"RSS at {live_seams:,} live seams, MB", f"{memory:.0f}", "<= 180 at 5,000", memory <= 180)
