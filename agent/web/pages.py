@@ -182,6 +182,7 @@ def _seams(pages: APIRouter, views: Views, frame: Frame, status: Callable[[], St
             verdicts.of_seams(o),
             here="Seams",
             views=shown,
+            read={view.row.id: views.read_rate(view) for view in shown if not view.values},
             number=len(found),
             why={one.view.row.id: one.why for one in unjudged(o, views.blind(), views.rules)} if dark else {},
             pager=pager,

@@ -27,6 +27,7 @@ from agent.web.words import slowness
 MOST_ROWS = 100  #: subjects of a rule that its page lists
 MOST_BLIND = 10_000
 ASKED = "asked for"  #: how a condition begins that somebody has to choose
+HOUR = timedelta(hours=1)
 _MEASURES = ("lag", "age_seconds", "committed", "produced")
 _OF_SEAM = (*_MEASURES, "retention_left_seconds", "lost")
 _CURVE = timedelta(hours=3)
@@ -64,6 +65,7 @@ class FindingPage:
     fix: str  #: the rule's *How to fix*
     until: datetime  #: of its curves
     behind: Heat | None  #: of a backlog that is there: its partitions, now
+    read: float | None  #: of its seam, messages/s in the last hour, where only its broker tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class Views:
             section(readme(view.rule), "How to fix") if view.rule else "",
             until,
             behind(self._store, finding.subject, self._clock()) if _is_backlog(view) and view.finding.shown else None,
+            self.read_rate(seam) if seam and not seam.values else None,
         )
 
     def _measures(
@@ -159,6 +162,16 @@ class Views:
             return {}
         found = {name: self._store.series(subject, name, until - span, until) for name in names}
         return {name: series for name, series in found.items() if series}
+
+    def read_rate(self, view: SeamView) -> float | None:
+        """Messages a second that a group read of a topic in the last hour, as its broker counts; None: not known."""
+        if view.key.kind != "consumes" or view.key.target.kind != "group":
+            return None
+        now = self._clock()
+        told = self._store.series(group_on_topic(view.key.source, view.key.target), "committed", now - HOUR, now)
+        if len(told) < 2 or told.values[-1] < told.values[0]:
+            return None
+        return float(told.values[-1] - told.values[0]) / max(60.0, now.timestamp() - told.times[0])
 
     def seam(self, number: int, span: timedelta) -> SeamPage | None:
         """One seam by its number."""

@@ -211,3 +211,15 @@ def test_a_severity_is_never_broken_in_the_list_of_rules(store: Store) -> None:
     html = client(store).get("/rules").text
     assert '<td class="s tight hide">medium</td>' in html
     assert '<td class="s hide">medium</td>' not in html
+
+
+def test_what_a_group_reads_stands_in_the_list_where_no_span_tells_of_it(store: Store) -> None:
+    watched(store, 20)
+    pages = client(store)
+    html = pages.get("/seams").text
+    rows = dict(re.findall(r'<tr.*?<a href="/seams/\d+">(.*?)</a>(.*?)</tr>', html, re.DOTALL))
+    told = {name.split()[-1]: re.search(r"as the broker counts\">(.*?)</td>", cells) for name, cells in rows.items()}
+    shown = {name: found[1] if found else None for name, found in told.items()}
+    assert shown["billing"] == "none"
+    assert shown["shipping"] is not None
+    assert 240 < float(shown["shipping"].removesuffix("/s")) <= 300, "of three partitions, 100 a second each"
