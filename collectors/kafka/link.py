@@ -4,6 +4,8 @@ With `wire.py` the one file that knows kafka-python's inner rooms: its admin cli
 """
 
 import logging
+import os
+import re
 import struct
 import time
 from collections import Counter, defaultdict
@@ -277,13 +279,26 @@ def _name(request: Any) -> str:
     return str(type(request).__name__).removesuffix("Request").partition("_v")[0]
 
 
+_ERRNO = re.compile(r"(\d+) E[A-Z]+")  #: as kafka-python tells what connecting failed with
 _RAW = {2: "ListOffsets", 9: "OffsetFetch"}
+
+
+def _plainly(problem: Exception) -> str:
+    """What a library says, without its own names: `connection refused` for `KafkaConnectionError: 111 ECONNREFUSED`."""
+    name = type(problem).__name__
+    text = next(iter(str(problem).splitlines()), "").removeprefix(f"{name}: ") or name
+    number = _ERRNO.match(text)
+    if number:
+        return os.strerror(int(number[1])).lower()
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror.lower()
+    return "its name cannot be resolved" if text == "DNS Resolution failure" else text
 
 
 def _told(problem: Exception, where: str) -> TroubleError:
     if isinstance(problem, TroubleError):
         return problem
-    text = next(iter(str(problem).splitlines()), "") or type(problem).__name__
+    text = _plainly(problem)
     if isinstance(problem, errors.SaslAuthenticationFailedError | errors.UnsupportedSaslMechanismError):
         return TroubleError(Why.LOGIN, f"{where}: {text}")
     if isinstance(problem, errors.RequestTimedOutError | errors.KafkaTimeoutError):
