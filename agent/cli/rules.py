@@ -122,19 +122,22 @@ def _severity(one: "Judgement") -> list[str]:
 
 
 def _told(one: "Judgement") -> str:
+    from agent.web.words import condition, plain, scalar
+
     verdict = one.verdict
-    lines = [f"{verdict.outcome.value}: {verdict.says}", *_severity(one)]
+    lines = [f"{verdict.outcome.value}: {plain(verdict.says)}", *_severity(one)]
     lines += [
-        f"  {'✓' if need.met else '✗'} needs {need.need}: {need.saw} ({need.op} {need.limit})" for need in verdict.needs
+        f"  {'✓' if need.met else '✗'} needs {need.need}: {scalar(need.saw)} ({condition(need.op, need.limit)})"
+        for need in verdict.needs
     ]
     marks = {True: "✗", False: "✓", None: "?"}
     lines += [
-        f"  {marks[claim.truth]} {f'[{claim.way}] ' if claim.way else ''}{claim.claim}: {claim.saw}, "
-        f"fails when {claim.fails}"
+        f"  {marks[claim.truth]} {f'[{claim.way}] ' if claim.way else ''}{claim.claim}: {scalar(claim.saw)}, "
+        f"fails when {condition(claim.op, claim.limit)}"
         for claim in verdict.claims
     ]
-    lines += [f"  guard: {guard.what}: {guard.saw}" for guard in verdict.guards]
-    lines += [f"  {name}: {value}" for name, value in verdict.show.items() if value is not None]
+    lines += [f"  guard: {guard.what}: {scalar(guard.saw)}" for guard in verdict.guards]
+    lines += [f"  {name}: {scalar(value)}" for name, value in verdict.show.items() if value is not None]
     lines += [f"  to do: {step}" for step in verdict.do]
     lines += [f"  to judge it: {hint}" for hint in verdict.learn]
     return "\n".join(lines)

@@ -1,5 +1,7 @@
 """`seamwatch explain` of a failing verdict: why its severity is another than the rule's, and what to do."""
 
+import re
+
 import pytest
 
 import rules
@@ -32,3 +34,11 @@ def test_what_fails_is_explained_with_its_severity_and_what_to_do(story: str, se
 def test_what_does_not_fail_has_no_severity() -> None:
     one = STORIES["GOV-01 complete"]
     assert "severity" not in _told(Judgement(one.rule, one.subject.ref, one.judge()))
+
+
+@pytest.mark.parametrize("story", sorted(STORIES))
+def test_no_story_is_explained_in_python_s_words(story: str) -> None:
+    one = STORIES[story]
+    told = _told(Judgement(one.rule, one.subject.ref, one.judge()))
+    found = "\n".join(line for line in told.splitlines() if not line.startswith("  to do: "))  # versions, commands
+    assert not re.search(r"\b(None|True|False)\b|[=<>!]= ?\d|\d\.0\b(?![.%])", found), found
