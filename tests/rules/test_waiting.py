@@ -11,6 +11,7 @@ from agent.engine.stories import AS_OF
 from agent.model.seam import group, topic
 from agent.model.series import Series
 from agent.model.subjects import Backlog
+from agent.model.things import Topic
 from agent.model.verdict import Outcome, Reason
 from rules.backlog import LOOK, more_looks, whole_from
 
@@ -75,3 +76,21 @@ def test_a_group_that_is_far_behind_is_not_said_to_keep_up() -> None:
     assert verdict.says == (
         "prod/billing is 90,000 messages (41.7 h) behind prod/orders, and was not seen to fall back further."
     )
+
+
+@pytest.mark.parametrize(("days", "hints"), [(5, 1), (40, 2)])
+def test_a_topic_that_is_watched_for_less_than_a_month_only_waits_for_the_month(days: int, hints: int) -> None:
+    seen = Topic(
+        as_of=AS_OF,
+        observed_for=timedelta(days=days),
+        topic=topic("orders", "prod"),
+        listed=days < 30,
+        read_lately=None,
+    )
+    told = BY_ID["GOV-07"].judge(seen, BY_ID["GOV-07"].defaults)
+    assert told.outcome is Outcome.BLIND
+    if days < 30:
+        assert [hint.partition(":")[0] for hint in told.learn] == [f"wait until {(AS_OF + timedelta(25)).date()}"]
+    else:
+        assert any("without a pause" in hint for hint in told.learn)
+    assert len(told.learn) == hints

@@ -41,10 +41,12 @@ _AGO = "let the agent look at the broker without a pause of hours: what was read
 
 def _watched(topic: Topic, cfg: Config) -> tuple[Need, ...]:
     """One group that reads is enough to be well; that none does takes a month to say."""
+    wait = _when(topic, cfg)
+    ago = wait if topic.observed_for < cfg.quiet else _AGO
     return (
         Need("list of topics and groups", topic.listed, "==", True, learn=LISTED, reason=Reason.NOT_SENT),
-        Need("days for which it is known", _days(topic.observed_for), ">=", cfg.quiet.days, learn=_when(topic, cfg)),
-        Need("what its groups had read a month ago", topic.read_lately is not None, "==", True, learn=_AGO),
+        Need("days for which it is known", _days(topic.observed_for), ">=", cfg.quiet.days, learn=wait),
+        Need("what its groups had read a month ago", topic.read_lately is not None, "==", True, learn=ago),
     )
 
 
