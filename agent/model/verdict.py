@@ -220,6 +220,11 @@ class Verdict:
     do: tuple[str, ...] = ()  #: of a failing one: steps that name its subject, code in backticks
 
     @property
+    def unfit(self) -> OnlyIf | None:
+        """The condition for which it does not apply: the first that does not hold; None where it applies."""
+        return next((part for part in self.only_if if part.saw is False), None)
+
+    @property
     def why_not(self) -> str:
         """The first claim that cleared it, in words; empty when it fails."""
         if self.outcome is Outcome.FAILS:

@@ -114,10 +114,10 @@ def unasked(rows: Iterable[tuple[Rule, VerdictRow]]) -> list[Gap]:
     found: dict[str, dict[SubjectRef, str]] = defaultdict(dict)
     of: dict[str, dict[str, Rule]] = defaultdict(dict)
     for rule, row in rows:
-        for part in row.verdict.only_if:
-            if part.saw is False and part.what.startswith(ASKED):
-                what = part.what.partition(": ")[2] or part.what
-                found[what][row.subject], of[what][rule.id] = part.learn, rule
+        part = row.verdict.unfit
+        if part is not None and part.what.startswith(ASKED):
+            what = part.what.partition(": ")[2] or part.what
+            found[what][row.subject], of[what][rule.id] = part.learn, rule
     return [
         Gap(
             next(iter(of[what])),

@@ -255,7 +255,8 @@ class Views:
 
 def asked_for(row: VerdictRow) -> bool:
     """Whether it does not apply since nobody asked for it, which is a choice."""
-    return any(part.saw is False and part.what.startswith(ASKED) for part in row.verdict.only_if)
+    part = row.verdict.unfit
+    return part is not None and part.what.startswith(ASKED)
 
 
 def proof(exemplars: Sequence[Exemplar]) -> list[Exemplar]:

@@ -1,14 +1,16 @@
 """Why something cannot be judged: what ends by itself before what does not, and cures of one kind in one row."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from agent.model.seam import SubjectRef, consumes, group, topic
-from agent.model.verdict import Outcome, Reason, Verdict
+from agent.model.verdict import OnlyIf, Outcome, Reason, Verdict, fails_when
 from agent.store.findings import VerdictRow
 from agent.store.store import SeamRow
 from agent.store.verdicts import BlindCause
-from agent.web.blind import gaps, unjudged
+from agent.web.blind import ASKED, gaps, unasked, unjudged
 from agent.web.overview import Overview, SeamView
+from agent.web.views import asked_for
 from agent.web.words import plain
 from tests.web.test_site import RULES
 
@@ -45,3 +47,16 @@ def test_of_two_reasons_the_one_that_ends_by_itself_is_told() -> None:
     ]
     [told] = unjudged(Overview(at, (seam,), (), {"blind": 1}, None), rows, BY_ID)
     assert (told.why, told.learn) == ("samples: 3", "wait")
+
+
+def test_a_topic_to_which_a_rule_does_not_apply_anyway_is_not_said_to_be_not_asked_for() -> None:
+    at = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    own = OnlyIf("a topic of somebody's own (it is internal by its name)", False)
+    asked = OnlyIf(f"{ASKED}: only where `sample` names it", False, "sample: [x]")
+    rows = [
+        VerdictRow("IDM-03", SubjectRef("topic", name), Outcome.NOT_APPLICABLE, fails_when(*parts, says=""), at)
+        for name, parts in (("c/__consumer_offsets", (own, asked)), ("c/orders", (replace(own, saw=True), asked)))
+    ]
+    assert [asked_for(row) for row in rows] == [False, True]
+    [gap] = unasked((BY_ID["IDM-03"], row) for row in rows)
+    assert (gap.number, gap.subjects) == (1, ("orders",))
