@@ -52,9 +52,8 @@ def test_lag_in_messages_and_seconds_is_in_metrics_and_on_pages_also_after_kill_
     topic, group = behind(estate)
     agent = run(started, tmp_path, broker)
     wait(lambda: metric(agent, "seamwatch_group_lag_messages", group) == 6, agent.process, 60)
-    age = metric(agent, "seamwatch_group_lag_seconds", group)
-    assert age is not None
-    assert 7_190 <= age <= 7_400
+    # Groups of other tests lag on this broker too: of many a first look guesses, and the next ones go on.
+    wait(lambda: 7_190 <= (metric(agent, "seamwatch_group_lag_seconds", group) or 0) <= 7_400, agent.process, 30)
     page = agent.get("/collectors")
     assert "Kafka prod" in page
     assert "requests a look" in page

@@ -75,7 +75,7 @@ def keep(store: Store, *looks: Look) -> None:
 def application(store: Store, *lacks: Lack) -> Any:
     kafka = CollectorStatus("kafka", "prod", "fresh", START, 5, 1.0, {}, {}, "", "", every=30.0, lacks=lacks)
     status = Status("1", START, START, 0.1, (kafka,))
-    return site(store, RULES, clock=lambda: datetime.now(UTC), status=lambda: status)
+    return site(store, RULES, clock=lambda: START + timedelta(minutes=10), status=lambda: status)
 
 
 def client(store: Store, *lacks: Lack) -> TestClient:
