@@ -41,7 +41,7 @@ def sampled(topic: Topic) -> OnlyIf:
     return OnlyIf(
         "asked for, or without a record so far: records are looked at only where `sample` names their topic",
         topic.sampled is not None or refused,
-        learn=f"in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]",
+        learn=f"add {quoted(name)} to clusters.{cluster}.sample in seamwatch.yaml",
     )
 
 
@@ -53,4 +53,5 @@ def sample(topic: Topic) -> str:
     refused = topic.refused.get("records", "")
     if refused.startswith(f"records of {name}: "):
         return f"its records were not looked at: {refused}"
-    return f"let records be sampled (off by default), in seamwatch.yaml: clusters.{cluster}.sample: [{quoted(name)}]"
+    where = f"clusters.{cluster}.sample in seamwatch.yaml"
+    return f"let its records be sampled (off by default): add {quoted(name)} to {where}"

@@ -45,6 +45,11 @@ class Pulled:
         """As the store names it."""
         return f"{self.kind}/{self.name}"
 
+    @property
+    def partly(self) -> bool:
+        """The last look saw something, and not all; what a broker does not offer is no trouble."""
+        return not self.failed and any("offer" not in one for one in self.refused)
+
 
 class Pulling:
     """One source, looked at again and again until told to stop."""
@@ -92,7 +97,10 @@ class Pulling:
         told = self.told
         if told.failed:
             log.info("source answers again", extra={"fields": {"source": told.source, "after_looks": told.failed}})
-        told.failed, told.last_success, told.refused = 0, seen.at, seen.refused
+        before, told.refused = told.partly, seen.refused
+        told.failed, told.last_success = 0, seen.at
+        if told.partly != before:
+            self._in_part(before=before)
         told.about, told.lacks = seen.about, seen.lacks
         told.dropped.update(seen.dropped)
         told.facts += len(seen.facts)
@@ -110,6 +118,13 @@ class Pulling:
         except (StoreError, StoreProblem, OSError) as problem:
             self._store.doubt(problem)
             self._not_written(next(iter(str(problem).splitlines()), type(problem).__name__))
+
+    def _in_part(self, *, before: bool) -> None:
+        fields = {"source": self.told.source}
+        if before:
+            log.info("source answers wholly again", extra={"fields": fields})
+        else:
+            log.warning("source answers in part", extra={"fields": {**fields, "not": "; ".join(self.told.refused)}})
 
     def _taken(self) -> None:
         if self._untaken:

@@ -141,6 +141,7 @@ def _pulled(one: Pulling) -> CollectorStatus:
         about=told.about,
         brings=_cost(cost),
         lacks=told.lacks,
+        partly=told.partly,
     )
 
 

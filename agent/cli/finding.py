@@ -44,10 +44,19 @@ def listed(everything: bool, output: str, config_path: "Path | None") -> int:
         )
     elif found:
         rows = [
-            [one.fingerprint, one.rule, str(one.subject), one.signal.value, shown_time(_since(one)), _held(one)]
+            [
+                one.fingerprint,
+                one.rule,
+                one.severity.value,
+                str(one.subject),
+                one.signal.value,
+                shown_time(_since(one)),
+                _held(one),
+                one.says,
+            ]
             for one in found
         ]
-        click.echo(table(rows, ["fingerprint", "rule", "subject", "state", "since", "disposition"]))
+        click.echo(table(rows, ["fingerprint", "rule", "severity", "subject", "state", "since", "disposition", "says"]))
     else:
         click.echo("No findings.")
     return 0
@@ -71,11 +80,15 @@ def _as_dict(one: "Finding") -> dict[str, Any]:
     return {
         "fingerprint": one.fingerprint,
         "rule": one.rule,
+        "severity": one.severity.value,
         "subject": one.subject.as_dict(),
         "state": one.signal.value,
         "since": _since(one),
         "disposition": one.said.disposition.value if holds else None,
         "until": one.said.until if holds else None,
+        "owner": one.said.owner if holds else None,
+        "reason": one.said.reason if holds else None,
+        "says": one.says,
     }
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, with
 from agent.config.problem import nearest, quoted
 from agent.config.secret import HOW, Secret, SecretError, Sources
 from agent.config.shape import FORBID
-from agent.config.words import Bind, Flag, Given, PositiveDuration, Text, filled, wrong
+from agent.config.words import Bind, Flag, Given, PositiveDuration, Text, filled, resolvable, wrong
 
 MECHANISMS = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 _TEXT_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
@@ -44,7 +44,8 @@ def _web(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
     try:
         parts = urlsplit(text)
-        told = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+        host = parts.hostname
+        told = parts.scheme in ("http", "https") and host is not None and resolvable(host) and parts.port != 0
     except ValueError:
         told = False
     if not told:

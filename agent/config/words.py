@@ -109,7 +109,17 @@ def address_of(value: object) -> Address | None:
     port = int(parsed[3]) if parsed else -1
     if parsed is None or not 0 <= port <= 65535:  # the highest TCP port
         return None
-    return Address(parsed[1] or parsed[2], port)
+    host = parsed[1] or parsed[2]
+    return Address(host, port) if resolvable(host) else None
+
+
+def resolvable(host: str) -> bool:
+    """Whether a name can be one of a host at all: what holds `a..b` or a label of over 63 letters cannot."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def address(value: object) -> Address:

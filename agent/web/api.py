@@ -18,11 +18,12 @@ from agent.model.verdict import Claim, Verdict
 from agent.store.history import Change
 from agent.store.names import parts
 from agent.store.verdicts import BlindCause
+from agent.web import verdicts
 from agent.web.brokers import Brokers
 from agent.web.changed import Changed
 from agent.web.errors import shown
 from agent.web.overview import FindingView, Overview, SeamView
-from agent.web.pages import RANGES, Range, headline
+from agent.web.pages import RANGES, Range
 from agent.web.shapes import (
     BrokerShape,
     CauseShape,
@@ -219,21 +220,21 @@ def _told(pieces: Iterator[bytes], o: Overview) -> StreamingResponse:
 def router(views: Views, status: Callable[[], Status]) -> APIRouter:
     """Every JSON twin."""
     api = APIRouter(prefix="/api/v1")
-    _estate(api, views)
+    _estate(api, views, status)
     _seams(api, views, status)
     _rules(api, views)
     _changes(api, views)
     return api
 
 
-def _estate(api: APIRouter, views: Views) -> None:
+def _estate(api: APIRouter, views: Views, status: Callable[[], Status]) -> None:
     @api.get("/now", **answers(NowShape))
     def now() -> NowShape:
         """The estate in one object."""
         o = views.overview()
         return {
             "as_of": _time(o.at),
-            "headline": headline(o),
+            "headline": verdicts.verdict(o, status(), views.now()),
             "seams": len(o.seams),
             "states": dict(o.counts),
             "lag": [

@@ -66,7 +66,10 @@ def _values(change: Change) -> tuple[str, str]:
     if change.name == "acls":
         was, now = (len(_rules(text)) for text in (change.before, change.after))
         return count(was), count(now)
-    return value(change.name, change.before), value(change.name, change.after)
+    before, after = value(change.name, change.before), value(change.name, change.after)
+    if before == after and change.before != change.after:  # rounded alike
+        return change.before or before, change.after or after
+    return before, after
 
 
 def _topic(change: Change) -> tuple[str, str]:

@@ -1,18 +1,21 @@
 """Which backlogs cannot be judged yet, how much waits in them, and from when they can: so that none passes for well."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agent.model.counting import counted
 from agent.model.seam import SubjectRef
-from agent.model.verdict import Outcome
+from agent.model.verdict import Outcome, Verdict
 from agent.store.findings import VerdictRow
 from agent.store.store import Store
 from agent.web.words import clock, subject_name
 
+STOPPED = "LAG-02"  #: it knows whether anybody is there to read
+NOBODY = " has no member"
 RULE = "LAG-01"  #: a trend takes the longest to see: what it can judge, the other rules of backlogs can
 FROM, UNREAD = "judged from", "unread messages"  #: numbers beside its verdict
 _MOST = 1_000
+_LATELY = timedelta(minutes=30)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -24,6 +27,7 @@ class Unsure:
     unread: int
     since: datetime | None  #: on the clock on the wall, from when it can be judged; None where no time tells
     why: str
+    alone: str = ""  #: what to do where it has no member
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,21 @@ def lagging(store: Store, judged: datetime | None, now: datetime) -> Lagging:
     """What the last round could not judge; `judged` is the instant that it looked at."""
     late = now - judged if judged is not None else timedelta(0)
     found = [_unsure(row, late, now) for row in store.verdicts(rule=RULE, outcome=Outcome.BLIND, most=_MOST)]
+    gone = {row.subject: row.verdict for row in store.verdicts(rule=STOPPED, outcome=Outcome.BLIND, most=_MOST)}
+    found = [_now(store, one, gone.get(one.subject), now) for one in found]
     rows = sorted((one for one in found if one.unread or one.since), key=lambda one: (-one.unread, str(one.subject)))
     return Lagging(tuple(rows), now)
+
+
+def _now(store: Store, one: Unsure, stopped: Verdict | None, now: datetime) -> Unsure:
+    """What waits at this moment, and whether nobody is there to read it: the round looked minutes ago."""
+    if not one.unread:
+        return one
+    lag = store.series(one.subject, "lag", now - _LATELY, now)
+    unread = int(lag.values[-1]) if lag else one.unread
+    alone = stopped is not None and NOBODY in stopped.says
+    do = stopped.learn[0].partition(";")[0] if stopped and alone and stopped.learn else ""
+    return replace(one, unread=unread, alone=do)
 
 
 def _unsure(row: VerdictRow, late: timedelta, now: datetime) -> Unsure:

@@ -32,8 +32,8 @@ _TRACED = (
 _ASKED = (
     ("", "Seams and the map", "1 look"),
     ("LAG-07", "Messages lost", "2 looks"),
-    ("LAG-04", "Messages soon deleted", "2 looks"),
-    ("LAG-02", "Groups that stopped", "2 commits"),
+    ("LAG-04", "Messages soon deleted", "30 min of looks"),
+    ("LAG-02", "Groups that stopped", "10 min of commits"),
     ("LAG-01", "Rising lag", "20 min of looks"),
     ("GRW-01", "Room to grow", "an hour of looks"),
 )

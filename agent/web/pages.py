@@ -21,7 +21,7 @@ from agent.web.errors import shown
 from agent.web.frame import Frame
 from agent.web.near import nearest
 from agent.web.overview import URGENT, FindingView, Overview, SeamView
-from agent.web.status import Status
+from agent.web.status import CollectorStatus, Status
 from agent.web.thresholds import thresholds
 from agent.web.told import few
 from agent.web.verdicts import blindness, headline
@@ -101,6 +101,8 @@ def _findings(pages: APIRouter, views: Views, frame: Frame) -> None:
         everything = views.opened(o)
         by_state = {key: [view for view in everything if _in(view, key)] for key, _ in _FINDING_STATES}
         by_state["pending"] = [view for view in views.others(o) if view.finding.signal is Signal.PENDING]
+        by_state["quiet"] += [view for view in by_state["pending"] if view.quiet]
+        by_state["all"] += by_state["pending"]
         state = state or "open"
         chosen = by_state[state]
         chosen = [v for v in chosen if (not owner or v.finding.owner == owner) and (not rule or v.finding.rule == rule)]
@@ -297,7 +299,7 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
         return frame.page(
             request,
             "collectors.html",
-            blindness(told, views.now()) or _sources(waiting, len(live), ago(told.started, views.now())),
+            blindness(told, views.now()) or _sources(waiting, live, ago(told.started, views.now())),
             here="Collectors",
             live=live,
             fresh=len(fresh),
@@ -314,8 +316,8 @@ def _collectors(pages: APIRouter, views: Views, frame: Frame, status: Callable[[
         )
 
 
-def _sources(waiting: int, live: int, running: str) -> str:
-    if waiting == live == 1:
+def _sources(waiting: int, live: Sequence[CollectorStatus], running: str) -> str:
+    if waiting == len(live) == 1:
         return f"The one source has not spoken since the start {running} ago"
     return verdicts.of_sources(waiting, live, running)
 

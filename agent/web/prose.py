@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 
 _CODE = re.compile(r"`([^`]+)`")
+_BEGINS = re.compile(r"(^|\. )the command(?= below)")
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _ITALIC = re.compile(r"\*(?=\S)([^*]+)(?<=\S)\*")
 _LINK = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
@@ -56,9 +57,16 @@ def _parted(step: str) -> tuple[str, list[str]]:
         code = f"`{one}`"
         step = step.replace(f" ({code})", "").replace(f"({code}; ", "(").replace(f"({code}, ", "(")
         step = (
-            step.removesuffix(f" {code}.") if step.endswith(f": {code}.") else step.replace(code, "the command below")
+            step.removesuffix(f" {code}.")
+            if step.endswith(f": {code}.")
+            else _named(step.replace(code, "the command below"))
         )
     return step, commands
+
+
+def _named(step: str) -> str:
+    """A sentence that begins with a command begins with a capital."""
+    return _BEGINS.sub(lambda found: f"{found[1]}The command", step)
 
 
 def coded(text: str) -> Markup:

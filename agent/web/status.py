@@ -27,6 +27,7 @@ class CollectorStatus:
     about: str = ""  #: what it consists of
     brings: str = ""  #: what a look costs
     lacks: tuple[Lack, ...] = ()
+    partly: bool = False  #: something of it was not answered at the last look, for another reason than a right
 
     @property
     def called(self) -> str:

@@ -8,7 +8,7 @@ from agent.model.finding import Signal
 from agent.model.seam import SubjectRef
 from agent.model.verdict import Outcome
 from agent.web.overview import FindingView, Overview, SeamView
-from agent.web.status import Status
+from agent.web.status import CollectorStatus, Status
 from agent.web.views import RulePage
 from agent.web.words import ago, aside, line, sentence
 
@@ -142,8 +142,12 @@ def of_rule(page: RulePage) -> str:
     return f"{name} applies to nothing here"
 
 
-def of_sources(waiting: int, live: int, running: str) -> str:
+def of_sources(waiting: int, sources: Sequence[CollectorStatus], running: str) -> str:
     """Of all sources, none of which has been silent for too long."""
+    partly, live = [one.called for one in sources if one.partly], len(sources)
+    if not waiting and partly:
+        rest = f", and {counted(len(partly) - 1, 'other')} too" if len(partly) > 1 else ""
+        return f"{partly[0]} answers only in part{rest}"
     if not waiting:
         return "Every source speaks"
     spoken = f"{'has' if waiting == 1 else 'have'} not spoken since the start {running} ago"

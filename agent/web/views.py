@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from agent.engine.catalogue import readme
 from agent.model.declared import UNDECLARED, Declarations, Workflow
@@ -48,6 +48,14 @@ class SeamPage:
     aliases: tuple[str, ...] = ()
     workflows: tuple[Workflow, ...] = ()  #: that it belongs to
     brokers: Brokers | None = None  #: what a broker told of it
+    judged: datetime | None = None  #: the instant that the last round looked at
+
+    @property
+    def last_seen(self) -> datetime:
+        """When anything told of it last: a crossing, or a commit that its broker counts."""
+        read = self.measures.get("committed")
+        told = datetime.fromtimestamp(read.times[-1], UTC) if read else self.view.row.last_seen
+        return max(self.view.row.last_seen, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +211,7 @@ class Views:
             tuple(joined),
             self._duties.of(view.key.subject),
             brokers_of(self._store, view.key, measures, now, wrong=late),
+            self._store.judged_at(),
         )
 
     def changes(self, asked: Asked, most: int) -> list[Change]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agent.model.kafka.look import Producer, Transaction, Whole
-from collectors.kafka.access import Troubles
+from collectors.kafka.access import Troubles, Why
 from collectors.kafka.groups import CLASSIC, Listing
 from collectors.kafka.ladder import Climb, Has
 from collectors.kafka.layout import Layout
@@ -26,6 +26,8 @@ PERIODS: Mapping[str, float] = {
 }
 #: At the first look, for without them little can be judged; the others follow one by one, since stamps go first.
 AT_FIRST = ("what we may see", "topic settings", "broker settings", "first records")
+AGAIN = 30.0  #: s after which one is run again that a broker did not answer
+_PASSING = {Why.UNREACHABLE, Why.TIMEOUT, Why.MOVED}
 _BEGINNING = 1  #: ms: the first record stamped then or later is the first that is left
 
 
@@ -65,8 +67,10 @@ class Errands:
         due = list(AT_FIRST) if first else sorted(due, key=lambda name: self._ran.get(name, 0.0))[:1]
         fresh = Fresh()
         for name in due:
-            self._ran[name] = now
-            fresh.refused[name] = self._errand(name)(layout, groups, fresh).says
+            troubles = self._errand(name)(layout, groups, fresh)
+            fresh.refused[name] = troubles.says
+            sooner = PERIODS[name] - AGAIN if _PASSING & troubles.keys() else 0.0
+            self._ran[name] = now - max(0.0, sooner)
         return fresh
 
     def _errand(self, name: str) -> Callable[[Layout, Listing, Fresh], Troubles]:

@@ -73,6 +73,7 @@ class Watch:
         self._columns = Columns.unseen(Segments.of([]))
         self._told_at = 0.0  #: when the metadata was read, Unix seconds
         self._looks = 0
+        self._saw = (False, False)  #: whether the last look had topics, and groups
         self._ends: deque[tuple[int, Whole]] = deque(maxlen=HELD_LOOKS)
         self._stamps: tuple[object, Whole, Whole] | None = None  #: of the last look: rows, offsets, stamps (ms)
 
@@ -89,6 +90,7 @@ class Watch:
         found = self._groups.listing(seen.brokers)
         committed = self._groups.committed(found)
         self._groups.describe(found)
+        self._emptied(bool(len(seen.rows)), bool(found.groups))
         refused = Troubles()
         columns = self._read(seen, refused)
         fresh = self.errands.run(seen, found, at.timestamp(), first=not self._looks)
@@ -128,6 +130,14 @@ class Watch:
                 **{name: why for name, why in fresh.refused.items() if name != "what we may see"},
             },
         )
+
+    def _emptied(self, topics: bool, groups: bool) -> None:
+        """A list that is empty and was not may be for want of a right: that is found out in this look."""
+        if (self._saw[0] and not topics) or (self._saw[1] and not groups):
+            self.errands.soon("what we may see")
+        if not topics and self.errands.topics_denied:
+            self._told_at = 0.0  # it is given back any moment
+        self._saw = (topics, groups)
 
     # -- the cluster
 

@@ -1,6 +1,7 @@
 """Recordings, version 1, as a stream of facts, plain or gzip; what is wrong is counted by reason and never raised."""
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from collectors.recording.lines import MAX_LINE, Lines
 from collectors.recording.section import Section, Tally, instant
 
 VERSION = 1
+AHEAD = 86_400.0  #: s that the clock of whoever wrote a line may be ahead of ours
 _BOM = b"\xef\xbb\xbf"
 _OPENING = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"recording"\s*:\s*\d')
 #: Each source with the key that names which one of its kind it is.
@@ -88,6 +90,9 @@ class Reader:
         at, name = instant(parsed.get("at")), _name(parsed)
         if isinstance(at, str) or name is None:
             self.tally.reject(at if isinstance(at, str) else f"{SOURCES[parsed['source']]} is missing")
+            return None
+        if at.timestamp() > time.time() + AHEAD:
+            self.tally.reject("time is ahead of the clock")
             return None
         section = Section(parsed, "", tally)
         section.skip("recording", "source", "at", SOURCES[parsed["source"]] or "")

@@ -27,6 +27,7 @@ class Broker:
     def __init__(self, *does: int | str) -> None:
         self.does, self.cost, self.retold, self.closed = list(does), Cost(), 0, threading.Event()
         self._looks = 0
+        self.refused: tuple[str, ...] = ()
 
     def look(self) -> Seen:
         self._looks += 1
@@ -35,7 +36,7 @@ class Broker:
             raise NotSeenError(does)
         at = NOW + timedelta(seconds=30 * self._looks)
         facts = [Sample(subject_of(source("kafka", f"prod-{n}")), "looks", at, float(self._looks)) for n in range(does)]
-        return Seen(at, tuple(facts), about="3 topics, 2 groups")
+        return Seen(at, tuple(facts), self.refused, "3 topics, 2 groups")
 
     def line(self) -> dict[str, Any] | None:
         return None
@@ -87,6 +88,31 @@ def test_a_source_that_is_away_is_said_once_and_its_return_too(store: Store, cap
     assert (one.told.failed, one.told.trouble) == (0, "")
     assert store.sources()[0].error == ""
     assert [record.getMessage() for record in caplog.records] == ["source not seen", "source answers again"]
+
+
+def test_a_source_that_answers_in_part_is_said_once_and_that_it_does_so_wholly_again(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "agent.app.pulls")
+    broker = Broker(1, 1, 1, 1, 1)
+    one = pulling(store, broker)
+    told = [
+        (),
+        ("offsets: 2 partitions have no leader",),
+        ("offsets: 1 partition has none",),
+        (),
+        ("x: not offered by it",),
+    ]
+    seen = []
+    for refused in told:
+        broker.refused = refused
+        one.turn()
+        seen.append(one.told.partly)
+    assert seen == [False, True, True, False, False]
+    assert [record.getMessage() for record in caplog.records] == [
+        "source answers in part",
+        "source answers wholly again",
+    ]
 
 
 class Sulking:

@@ -63,6 +63,8 @@ def test_what_is_asked_is_told_where_it_is_and_how_to_log_in(tmp_path: Path) -> 
         ),
         ("clusters: {a: {tls: {ca: x}}}", "clusters.a says how to log in and not where. Write bootstrap: [host:9092]."),
         ("registries: {r: {url: 'localhost:80'}}", 'registries.r.url is "localhost:80", which is no address.'),
+        ("registries: {r: {url: 'http://a..b:80'}}", 'registries.r.url is "http://a..b:80", which is no address.'),
+        (f"clusters: {{a: {{bootstrap: ['{'x' * 64}.example:9092']}}}}", "which is no address. Write host:port"),
         ("registries: {r: {url: 'http://u:hunter3@h'}}", "registries.r.url holds a user or password."),
         ("registries: {r: {}}", "registries.r"),
         ("connect: {c: {}}", "connect.c"),

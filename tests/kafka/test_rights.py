@@ -99,6 +99,31 @@ def test_rights_for_some_names_are_no_rights_for_all(secure: Secure) -> None:
             estate.revoke("User:agent", "DESCRIBE", "TOPIC", mine)
 
 
+def test_a_right_that_is_taken_while_we_look_is_no_empty_cluster_and_comes_back_at_once(secure: Secure) -> None:
+    right = "User:agent", "DESCRIBE", "TOPIC", "*"
+    with Estate(secure.plain) as estate, watching(secure.bootstrap, **login(secure, "agent")) as watch:
+        mine = estate.topic("mine")
+        estate.grant(*right)
+        try:
+            eventually(lambda: dict(_words(secure))["Describe Topic"] is Has.YES, "topics are shown")
+            seen = watch.look().topics
+            assert seen is not None
+            assert mine in seen.rows.names
+        finally:
+            estate.revoke(*right)
+        eventually(lambda: dict(_words(secure))["Describe Topic"] is Has.NO, "none is shown")
+        watch._told_at = 0.0  # a minute has passed: the list is read anew
+        look = watch.look()
+        assert look.topics is None, "not: there is none"
+        assert look.refused["topics"] == "none is shown: the right Describe Topic is missing for others, or for all"
+        estate.grant(*right)
+        try:
+            eventually(lambda: dict(_words(secure))["Describe Topic"] is Has.YES, "topics are shown again")
+            assert watch.look().topics is not None, "at the next look, without waiting a minute"
+        finally:
+            estate.revoke(*right)
+
+
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_every_login_gets_in_and_a_wrong_password_is_told_as_one(secure: Secure, mechanism: str) -> None:
     with watching(secure.bootstrap, **login(secure, "admin", mechanism)) as watch:

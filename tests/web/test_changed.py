@@ -126,3 +126,11 @@ def test_a_question_that_means_nothing_is_refused_with_what_is_wrong(store: Stor
 )
 def test_values_are_told_in_their_unit(name: str, text: str | None, told: str) -> None:
     assert value(name, text) == told
+
+
+def test_two_values_that_are_rounded_alike_are_told_whole(store: Store) -> None:
+    keep(
+        store, look(0, [5], settings={"segment.bytes": "2000000"}), look(2, [5], settings={"segment.bytes": "2000100"})
+    )
+    html = client(store).get("/changes").text
+    assert '<td class="s wrap hide">2000000</td><td class="wrap hide">2000100</td>' in html

@@ -13,6 +13,7 @@ from agent.store.store import Store
 from agent.web.brokers import behind
 from agent.web.prose import told as steps_told
 from tests.web.test_brokers import START, keep, look, parts
+from tests.web.test_marks import OURS
 from tests.web.test_site import NOW, RULES
 from tests.web.test_states import client
 
@@ -81,6 +82,7 @@ def test_a_severity_that_is_another_than_the_rule_s_is_told_with_its_reason(
         ("Ask (`a.sh --describe` shows it).", "Ask (the command below shows it).", ["a.sh --describe"]),
         ("See `orders`, then (`a.sh --x <b>`).", "See <code>orders</code>, then.", ["a.sh --x &lt;b&gt;"]),
         ("First `a --b`, then `c --d`.", "First the command below, then the command below.", ["a --b", "c --d"]),
+        ("It is gone. `a --b` shows what is left.", "It is gone. The command below shows what is left.", ["a --b"]),
         ("A name `<b>'` alone.", "A name <code>&lt;b&gt;&#39;</code> alone.", []),
     ],
 )
@@ -103,3 +105,18 @@ def test_a_backlog_is_shown_partition_by_partition_while_there_is_one(store: Sto
         ]
     assert behind(store, SubjectRef("topic", "prod/orders"), START) is None
     assert behind(store, where, START + timedelta(hours=2)) is None, "what was seen long ago is not shown as now"
+
+
+def test_what_is_set_aside_while_it_is_pending_is_listed_as_that(store: Store) -> None:
+    declared = Declarations(workflows=(Workflow("order-to-cash", place="flows.yaml, line 1"),), loaded=True)
+    Rounds(store, RULES, declared).run(NOW)
+    pages = client(store)
+    [found] = store.findings()
+    said = {"owner": "ana", "reason": "known", "until": (NOW + timedelta(days=9)).isoformat()}
+    assert "Nobody has silenced" in pages.get("/findings?state=quiet").text
+    answer = pages.post(f"/api/v1/findings/{found.fingerprint}/silence", json=said, headers=OURS)
+    assert answer.status_code == 200
+    html = pages.get("/findings?state=quiet").text
+    assert "Nobody has silenced" not in html
+    tallies = dict(re.findall(r'href="\?state=(\w*)[^"]*"[^>]*>[^<]*<span[^>]*>(\d+)', html))
+    assert (tallies["quiet"], tallies["pending"], tallies["all"]) == ("1", "1", "1")

@@ -223,3 +223,16 @@ def test_what_a_group_reads_stands_in_the_list_where_no_span_tells_of_it(store: 
     assert shown["billing"] == "none"
     assert shown["shipping"] is not None
     assert 240 < float(shown["shipping"].removesuffix("/s")) <= 300, "of three partitions, 100 a second each"
+
+
+def test_a_group_that_nobody_is_in_is_not_said_to_need_nothing_and_what_waits_is_of_now(store: Store) -> None:
+    watched(store, 5)
+    later = [_look(NOW - SETTLE - timedelta(minutes=5), seconds) for seconds in range(0, 421, 30)]
+    fold = Fold()
+    for look in later:
+        facts = list(fold.facts(look))
+        store.record([one for one in facts if isinstance(one, Sample)])
+    page = words(card(client(store).get("/").text, "h-lag"))
+    assert "it has no member: start the group, or delete it if it is given up; it is judged from" in page
+    assert "nothing to do: it is judged from" in page, "of those that are read"
+    assert f"{3 * (30_000 + 100 * 420):,}" in page, "not as many as when it was judged, two minutes ago"

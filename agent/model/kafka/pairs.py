@@ -18,7 +18,7 @@ MAX_BEHIND = 16  #: partitions of a group on a topic that are told one by one, t
 SKEWED = 3  #: partitions of which some may be further behind than the others
 SKEW_SECONDS = 15 * 60.0  #: over which a partition's share of what is written is counted (RULES, LAG-05)
 SKEW_AGE = 60.0  #: s; younger than that, a partition is not worth comparing
-SHOWN_SECONDS = 60.0
+SHOWN_SECONDS, CALM_SECONDS = 60.0, 300.0  #: between two tellings of partitions: of some with unread messages, of none
 FOR_EVER = 3650 * 86_400.0  #: s
 GAP_AGAIN = 12 * 3600.0  #: s after which an ordinary gap between commits is told again
 
@@ -43,6 +43,16 @@ class _Told:
     number: Whole
     offset: Whole
     end: Whole
+    calm: bool  #: nothing was unread
+
+    def due(self, now: float, offset: Whole, *, calm: bool) -> bool:
+        """Whether they are to be told again: each minute, at each end of calm, and seldom while it lasts."""
+        if self.calm != calm:
+            return True
+        passed = now - self.at
+        if not calm:
+            return not 0 <= passed < SHOWN_SECONDS
+        return not 0 <= passed < CALM_SECONDS and not np.array_equal(offset, self.offset)
 
     def rates(self, now: "_Told") -> tuple[Real | None, Real | None]:
         """Records/s that were written to each partition and read from it since; None where they are not the same."""
@@ -84,7 +94,7 @@ class PairFacts:
 
     def __init__(self, offsets: EndOffsets, news: News) -> None:
         self._offsets, self._news = offsets, news
-        self._shown: dict[SubjectRef, _Told] = {}  #: of what is behind, its partitions as they were told
+        self._shown: dict[SubjectRef, _Told] = {}  #: of what was behind, its partitions as they were told
         self._behind: dict[SubjectRef, dict[int, int]] = {}
         self._moved: dict[SubjectRef, tuple[float, float]] = {}  #: when commits advanced last, and the sum then
         self._gap: dict[SubjectRef, tuple[float, float]] = {}  #: the longest gap told, and when
@@ -160,14 +170,11 @@ class PairFacts:
         yield from self._news.tell_trouble(pair.subject, "retention_used", at, round(used, 3))
 
     def _each(self, pair: Pair, seen: Progress, lag: int, numbers: Whole) -> Iterator[Fact]:
-        """Where each partition stands, as it is shown: once a minute while something is unread, and once after it."""
+        """Where each partition stands, as it is shown: once something is unread."""
         now, last = pair.look.at.timestamp(), self._shown.get(pair.subject)
-        if (not lag and not last) or (last and lag and 0 <= now - last.at < SHOWN_SECONDS):
+        if not last.due(now, pair.offset, calm=not lag) if last else not lag:
             return
-        self._shown.pop(pair.subject, None)
-        told = _Told(now, numbers, pair.offset, seen.end[pair.rows])
-        if lag:
-            self._shown[pair.subject] = told
+        told = self._shown[pair.subject] = _Told(now, numbers, pair.offset, seen.end[pair.rows], calm=not lag)
         written, read = last.rates(told) if last else (None, None)
         window = self._offsets.written((pair.look.cluster, pair.topic), now - SKEW_SECONDS)
         stands = Stands(numbers, seen.lag[pair.rows], seen.age[pair.rows], window, written, read, now - pair.moved)

@@ -55,7 +55,7 @@ def no_dead_letters(deliveries: Deliveries, cfg: Config) -> Verdict:
             "errors": deliveries.errors if _seen(deliveries) else None,
             "deliveries": deliveries.processed if _seen(deliveries) else None,
             "error share": round(deliveries.errors / deliveries.processed, 6) if deliveries.processed else None,
-            "searched": ", ".join(deliveries.searched),
+            "would be known by": ", ".join(deliveries.searched),
             "known by": found.known_by if found else None,
             "alike in name": found.topic.name if found and not certain else None,
         },

@@ -50,7 +50,7 @@ def partition_ceiling(backlog: Backlog, cfg: Config) -> Verdict:
         OnlyIf("a group whose members share partitions out (a share group's do not)", backlog.protocol != "share"),
         Need("members of the group", members, ">=", 0, learn=_MEMBERS, reason=Reason.NOT_SENT),
         Need("partitions of the topic", partitions, ">=", 1, learn=_TOPIC, reason=Reason.NOT_SENT),
-        Claim("members without a partition, at least", spare, ">=", 0),
+        Claim("members less partitions", spare, ">=", 0),
     )
     if spare is None or spare < 0 or not members:
         return fails_when(*parts, Claim("members", members, ">", 0), says="", meets=_meets(backlog))

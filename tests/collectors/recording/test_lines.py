@@ -4,7 +4,7 @@ import gzip
 import json
 import os
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ BAD = {
         line(at="2262-01-01T00:00:00Z"),
         line(at="9999-12-31T23:59:59Z"),
         line(at="9999-12-31T23:59:59-23:59"),
+    ],
+    "time is ahead of the clock": [
+        line(at=(datetime.now(UTC) + timedelta(days=2)).isoformat()),
+        line(at="2261-12-31T00:00:00Z"),
     ],
     "cluster is missing": [line(cluster=None), line(cluster=""), line(cluster=5)],
     "gateway is missing": [line("gateway", gateway=None)],

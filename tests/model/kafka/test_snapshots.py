@@ -1,5 +1,7 @@
 """Members and partitions as they are shown: what is written is read back, in bounds whatever the size of a group."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,15 @@ def test_partitions_are_told_with_what_is_written_and_read_a_second_and_when_the
     assert [(cell.written, cell.read, cell.still) for cell in first.cells] == [(None, None, 0), (None, None, None)]
     assert [(cell.written, cell.read, cell.still) for cell in later.cells] == [(2, 0.75, 15), (0, 0, None)]
     assert [(cell.written, cell.read, cell.still) for cell in last.cells] == [(2, 0, 75), (0, 0, None)]
+
+
+def test_of_a_group_that_has_caught_up_partitions_are_told_now_and_then_while_it_reads() -> None:
+    fold, told = Fold(), []
+    ends = [10, 10, *range(11, 60), *[60] * 60]  # written to and read at once but for the second look; then nothing
+    for at, end in enumerate(ends):
+        done = 5 if at == 1 else end
+        facts = fold.facts(look(15 * at, [end], [max(done, 5)]))
+        told += [at for fact in facts if isinstance(fact, Setting) and fact.name == "now.on:orders"]
+    assert told[:2] == [1, 2], "behind, and all read"
+    assert [later - before for before, later in itertools.pairwise(told[1:])][:2] == [20, 20], "each five minutes"
+    assert told[-1] < 75, "nothing is told while nothing moves"
