@@ -73,7 +73,7 @@ class Watch:
         self._columns = Columns.unseen(Segments.of([]))
         self._told_at = 0.0  #: when the metadata was read, Unix seconds
         self._looks = 0
-        self._saw = (False, False)  #: whether the last look had topics, and groups
+        self._saw: tuple[bool, ...] = (False, False)  #: whether the last look had topics, and groups
         self._ends: deque[tuple[int, Whole]] = deque(maxlen=HELD_LOOKS)
         self._stamps: tuple[object, Whole, Whole] | None = None  #: of the last look: rows, offsets, stamps (ms)
 
@@ -84,8 +84,8 @@ class Watch:
     def look(self) -> Look:
         """Look once. Raise TroubleError where the cluster cannot be reached at all."""
         at, before = self._clock(), self.link.requests.total()
-        if self.link.knock_again():
-            self._told_at = 0.0
+        if self.link.knock_again() or (self.errands.topics_denied and not self._saw[0]):
+            self._told_at = 0.0  # what was away or refused may be back
         seen = self._know(at)
         found = self._groups.listing(seen.brokers)
         committed = self._groups.committed(found)
@@ -131,13 +131,11 @@ class Watch:
             },
         )
 
-    def _emptied(self, topics: bool, groups: bool) -> None:
+    def _emptied(self, *saw: bool) -> None:
         """A list that is empty and was not may be for want of a right: that is found out in this look."""
-        if (self._saw[0] and not topics) or (self._saw[1] and not groups):
+        if self._looks and saw != self._saw:
             self.errands.soon("what we may see")
-        if not topics and self.errands.topics_denied:
-            self._told_at = 0.0  # it is given back any moment
-        self._saw = (topics, groups)
+        self._saw = saw
 
     # -- the cluster
 

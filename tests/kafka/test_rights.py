@@ -119,7 +119,9 @@ def test_a_right_that_is_taken_while_we_look_is_no_empty_cluster_and_comes_back_
         estate.grant(*right)
         try:
             eventually(lambda: dict(_words(secure))["Describe Topic"] is Has.YES, "topics are shown again")
-            assert watch.look().topics is not None, "at the next look, without waiting a minute"
+            look = watch.look()
+            assert look.topics is not None, "at the next look, without waiting a minute"
+            assert not look.refused["topics"]
         finally:
             estate.revoke(*right)
 
