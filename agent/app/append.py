@@ -43,6 +43,11 @@ class Appending:
             self.close()
             raise
 
+    @property
+    def closed(self) -> bool:
+        """No more is written."""
+        return self._file.closed
+
     def close(self) -> None:
         """No more is written."""
         self._file.close()

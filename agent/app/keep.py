@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from agent.config.settings import Settings
 from agent.model.pull import NotSeenError, Pull
 
 Told = Callable[[str], None]
+_HEED, _LEAVE = 0.25, 5.0  #: s between two looks at whether it is over; that a look may take beyond the end
 
 
 @dataclass(slots=True)
@@ -32,41 +32,90 @@ def keep(
     """Look at every source until the time is over or `stop` is set; a line a look. Raise OSError, ForeignError.
 
     What a look does not tell is not in its line. A line is written at once, in gzip as a member of its own, so
-    whenever this ends, all looks before can be read.
+    whenever this ends, all looks before can be read. Each source has a thread: one that hangs keeps no other waiting,
+    and is left behind at the end.
     """
-    kept, until = Kept(), time.monotonic() + seconds
-    due = {id(one): 0.0 for one in sources}
     file = Appending(path)
     if file.said:
         told(file.said)
-    with ExitStack() as stack:
-        stack.callback(file.close)
-        for one in sources:
-            stack.callback(one.close)
-        while not stop.is_set() and time.monotonic() < until:
-            for one in sources:
-                if time.monotonic() >= due[id(one)] and not stop.is_set():
-                    due[id(one)] = time.monotonic() + (every or one.every.total_seconds())
-                    _look(one, file, kept, told)
-            stop.wait(max(0.0, min([*due.values(), until]) - time.monotonic()))
-    return kept
-
-
-def _look(one: Pull, file: Appending, kept: Kept, told: Told) -> None:
-    source = f"{one.kind}/{one.name}"
+    keeping = _Keeping(file, told, every)
+    threads = [threading.Thread(target=keeping.run, args=(one,), daemon=True) for one in sources]
     try:
-        one.look()
-    except NotSeenError as problem:
-        if kept.failed.get(source) != str(problem):
-            told(f"{source}: {problem}")
-        kept.failed[source] = str(problem)
-        return
-    kept.failed.pop(source, None)
-    line = one.line()
-    if line is not None:
-        text = orjson.dumps(line) + b"\n"
-        file.write(text)
-        kept.lines, kept.bytes = kept.lines + 1, kept.bytes + len(text)
+        for thread in threads:
+            thread.start()
+        keeping.wait(stop, time.monotonic() + seconds)
+        end = time.monotonic() + _LEAVE
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+    finally:
+        keeping.close()
+    for one, thread in zip(sources, threads, strict=True):
+        if thread.is_alive() and not stop.is_set():
+            keeping.kept.failed.setdefault(_named(one), "did not answer before the end")
+    if keeping.problem is not None:
+        raise keeping.problem
+    return keeping.kept
+
+
+class _Keeping:
+    """One file, and the sources that write into it."""
+
+    def __init__(self, file: Appending, told: Told, every: float | None) -> None:
+        self.kept = Kept()
+        self.problem: Exception | None = None
+        self._file, self._told, self._every = file, told, every
+        self._over, self._turn = threading.Event(), threading.Lock()
+
+    def wait(self, stop: threading.Event, until: float) -> None:
+        """Until it is over, however that comes."""
+        while not stop.is_set() and not self._over.is_set() and time.monotonic() < until:
+            stop.wait(max(0.0, min(_HEED, until - time.monotonic())))
+        self._over.set()
+
+    def close(self) -> None:
+        """No more is written, by whoever is late."""
+        self._over.set()
+        with self._turn:
+            self._file.close()
+
+    def run(self, one: Pull) -> None:
+        """Look at one source until it is over, and hang up."""
+        every = self._every or one.every.total_seconds()
+        try:
+            while not self._over.is_set():
+                due = time.monotonic() + every
+                self._look(one)
+                self._over.wait(max(0.0, due - time.monotonic()))
+        except Exception as problem:  # noqa: BLE001  # raised again where `keep` was called
+            self.problem = self.problem or problem
+            self._over.set()
+        finally:
+            one.close()
+
+    def _look(self, one: Pull) -> None:
+        why, source = "", _named(one)
+        try:
+            one.look()
+        except NotSeenError as problem:
+            why = str(problem)
+        line = None if why else one.line()
+        with self._turn:
+            if self._over.is_set() and self._file.closed:
+                return
+            if why:
+                if self.kept.failed.get(source) != why:
+                    self._told(f"{source}: {why}")
+                self.kept.failed[source] = why
+                return
+            self.kept.failed.pop(source, None)
+            if line is not None:
+                text = orjson.dumps(line) + b"\n"
+                self._file.write(text)
+                self.kept.lines, self.kept.bytes = self.kept.lines + 1, self.kept.bytes + len(text)
+
+
+def _named(one: Pull) -> str:
+    return f"{one.kind}/{one.name}"
 
 
 def sources(settings: Settings) -> list[Pull]:
