@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.web.test_site import FLAGS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-WIDE, NARROW = (1440, 1000), (390, 844)  #: CSS pixels
+WIDE, NARROW = (1440, 1400), (390, 1000)  #: CSS pixels
 THEMES = ("light", "dark")
 _TROUBLE = "LAG-05"  #: of a group of the real broker, found last
 
@@ -25,7 +25,7 @@ def pages(site: str) -> dict[str, str]:
     [finding] = [one for one in _asked(site, "findings") if one["rule"] == _TROUBLE]
     [seam] = [one for one in _asked(site, "seams") if one["target"] == f"group:{finding['subject']['name']}"]
     shown = {"seam": f"seams/{seam['id']}", "finding": f"findings/{finding['fingerprint']}"}
-    return {"now": "", **shown, "collectors": "collectors", "changes": "changes"}
+    return {"now": "", **shown, "collectors": "collectors"}
 
 
 def _asked(site: str, what: str) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def take(browser: Browser, site: str, size: tuple[int, int], ends: str) -> None:
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
         for name, path in pages(site).items():
             page.goto(f"{site}/{path}")
-            page.screenshot(path=FOLDER / f"{name}-{theme}{ends}.png", full_page=True)
+            page.screenshot(path=FOLDER / f"{name}-{theme}{ends}.png")
         page.close()
 
 
