@@ -23,8 +23,7 @@ def lacks() -> str:
 
 def pulls(settings: Settings, clock: Callable[[], datetime], memory: "Memory | None" = None) -> Iterator[Pull]:
     """Every source that the configuration names. Raise ImportError for a cluster where `lacks` says something."""
-    clusters = {name: cluster for name, cluster in settings.clusters.items() if cluster.bootstrap}
-    if clusters:
+    if clusters := settings.asked_clusters():
         from agent.app.asked_kafka import KafkaPull
 
         for name, cluster in clusters.items():

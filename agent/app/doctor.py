@@ -21,8 +21,8 @@ class Checked:
 
 def check(settings: Settings, kinds: Sequence[str]) -> Iterator[Checked]:
     """Look at every source of some kinds that the configuration names."""
-    clusters = {name: cluster for name, cluster in settings.clusters.items() if cluster.bootstrap}
-    if "kafka" in kinds and clusters:
+    clusters = settings.asked_clusters() if "kafka" in kinds else {}
+    if clusters:
         from agent.app.doctor_kafka import checked
 
         for name, cluster in clusters.items():

@@ -27,9 +27,8 @@ class Watched:
 
 def watched(settings: Settings) -> Iterator[Watched]:
     """Every source that the configuration names, in the order in which they are asked."""
-    for name, cluster in settings.clusters.items():
-        if cluster.bootstrap:
-            yield Watched(f"kafka/{name}", ", ".join(map(str, cluster.bootstrap)), cluster.every)
+    for name, cluster in settings.asked_clusters().items():
+        yield Watched(f"kafka/{name}", ", ".join(map(str, cluster.bootstrap)), cluster.every)
     for name, worker in settings.connect.items():
         yield Watched(f"connect/{name}", ", ".join(worker.urls), worker.every)
     for name, registry in settings.registries.items():

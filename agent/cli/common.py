@@ -126,7 +126,7 @@ def needs_kafka(settings: "Settings | None" = None) -> None:
     """End with wrong use where a cluster is to be asked and the packages for it are missing; with settings, theirs."""
     from agent.app.asked import lacks
 
-    if settings is not None and not any(cluster.bootstrap for cluster in settings.clusters.values()):
+    if settings is not None and not settings.asked_clusters():
         return
     if why := lacks():
         raise click.UsageError(why)

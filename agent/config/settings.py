@@ -226,6 +226,10 @@ class Settings(Keys):
             shown = value.shown() if isinstance(value, Secret) else written(value)
             yield key, str(shown), self.origin(key)
 
+    def asked_clusters(self) -> Mapping[str, Cluster]:
+        """Kafka clusters that are asked: those of which the file gives an address."""
+        return {name: cluster for name, cluster in self.clusters.items() if cluster.bootstrap}
+
     def cluster_names(self) -> Mapping[str, str]:
         """Kafka cluster ids to the names that the file gives them."""
         return {cluster.id: name for name, cluster in self.clusters.items() if cluster.id}
