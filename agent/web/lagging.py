@@ -1,5 +1,6 @@
 """Which backlogs cannot be judged yet, how much waits in them, and from when they can: so that none passes for well."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -63,21 +64,23 @@ def lagging(store: Store, judged: datetime | None, now: datetime) -> Lagging:
     """What the last round could not judge; `judged` is the instant that it looked at."""
     late = now - judged if judged is not None else timedelta(0)
     found = [_unsure(row, late, now) for row in store.verdicts(rule=RULE, outcome=Outcome.BLIND, most=_MOST)]
-    gone = {row.subject: row.verdict for row in store.verdicts(rule=STOPPED, outcome=Outcome.BLIND, most=_MOST)}
-    found = [_now(store, one, gone.get(one.subject), now) for one in found]
+    if any(one.unread for one in found):
+        found = _as_of_now(store, found, now)
     rows = sorted((one for one in found if one.unread or one.since), key=lambda one: (-one.unread, str(one.subject)))
     return Lagging(tuple(rows), now)
 
 
-def _now(store: Store, one: Unsure, stopped: Verdict | None, now: datetime) -> Unsure:
+def _as_of_now(store: Store, found: Sequence[Unsure], now: datetime) -> list[Unsure]:
     """What waits at this moment, and whether nobody is there to read it: the round looked minutes ago."""
-    if not one.unread:
-        return one
-    lag = store.series(one.subject, "lag", now - _LATELY, now)
-    unread = int(lag.values[-1]) if lag else one.unread
+    lags = {subject: lag.last for (subject, _), lag in store.series_of(["lag"], now - _LATELY, now).items()}
+    stopped = {row.subject: row.verdict for row in store.verdicts(rule=STOPPED, outcome=Outcome.BLIND, most=_MOST)}
+    return [_now(one, lags.get(one.subject), stopped.get(one.subject)) if one.unread else one for one in found]
+
+
+def _now(one: Unsure, lag: float | None, stopped: Verdict | None) -> Unsure:
     alone = stopped is not None and NOBODY in stopped.says
     do = stopped.learn[0].partition(";")[0] if stopped and alone and stopped.learn else ""
-    return replace(one, unread=unread, alone=do)
+    return replace(one, unread=one.unread if lag is None else int(lag), alone=do)
 
 
 def _unsure(row: VerdictRow, late: timedelta, now: datetime) -> Unsure:
