@@ -26,6 +26,15 @@ class Series:
         """The newest value, or None."""
         return self.values[-1] if self.values else None
 
+    @property
+    def grown(self) -> float | None:
+        """By how much a count grew from the first value to the last; None for none, or where it went back.
+
+        Offsets go back where a topic was made again.
+        """
+        gone = float(self.values[-1] - self.values[0]) if self.values else -1.0
+        return gone if gone >= 0 else None
+
     def __len__(self) -> int:
         return len(self.times)
 

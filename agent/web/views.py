@@ -177,9 +177,9 @@ class Views:
             return None
         now = self._clock()
         told = self._store.series(group_on_topic(view.key.source, view.key.target), "committed", now - HOUR, now)
-        if len(told) < 2 or told.values[-1] < told.values[0]:
+        if len(told) < 2 or told.grown is None:
             return None
-        return float(told.values[-1] - told.values[0]) / max(60.0, now.timestamp() - told.times[0])
+        return told.grown / max(60.0, now.timestamp() - told.times[0])
 
     def seam(self, number: int, span: timedelta) -> SeamPage | None:
         """One seam by its number."""

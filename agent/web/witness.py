@@ -76,8 +76,7 @@ def _moved(series: Series | None, *, still: bool = False) -> float | None:
     """The change over a range. What is told once, while others were told again, has not changed: `still`."""
     if series is None or len(series) < (1 if still else 2):
         return None
-    gone = float(series.values[-1] - series.values[0])
-    return gone if gone >= 0 else None  # offsets went back: the topic was made again
+    return series.grown
 
 
 def _last(series: Series | None) -> float | None:
