@@ -101,13 +101,12 @@ def brokers_of(
     group = key.target if key.kind == "consumes" and key.target.kind == "group" else None
     about = store.in_force(group) if group else {}
     whole = store.in_force(source("kafka", cluster))
-    members = _group(store, group, topic, about, now) if group else None
-    readers = members.readers if members else None
+    members, heat = _read(store, group, topic, about, now, wrong=wrong) if group else (None, None)
     return Brokers(
         cluster,
         topic.name,
         members,
-        heat_of(store, group, topic, now, readers, wrong=wrong) if group else None,
+        heat,
         _settings(told, about, whole),
         tuple(_changed(store, [one for one in (topic, group) if one], source("kafka", cluster), now)),
         _facts(told, measures) if group else (),
@@ -125,10 +124,16 @@ def behind(store: Store, subject: SubjectRef, now: datetime) -> Heat | None:
     name = dict(subject.labels).get("topic")
     if subject.kind != "group" or name is None:
         return None
-    group, topic = Component("group", subject.name), Component("topic", name)
-    members = _group(store, group, topic, {}, now)
-    found = heat_of(store, group, topic, now, members.readers if members else None, wrong=True)
+    _, found = _read(store, Component("group", subject.name), Component("topic", name), {}, now, wrong=True)
     return found if found is not None and found.most and not found.stale else None
+
+
+def _read(
+    store: Store, group: Component, topic: Component, about: Mapping[str, InForce], now: datetime, *, wrong: bool
+) -> tuple[Group | None, Heat | None]:
+    """A group's members and the partitions of a topic that it reads, each with who has it."""
+    members = _group(store, group, topic, about, now)
+    return members, heat_of(store, group, topic, now, members.readers if members else None, wrong=wrong)
 
 
 def lacks_of(status: Status, cluster: str) -> tuple[Lack, ...]:
