@@ -100,7 +100,7 @@ class _Keeping:
             why = str(problem)
         line = None if why else one.line()
         with self._turn:
-            if self._over.is_set() and self._file.closed:
+            if self._file.closed:
                 return
             if why:
                 if self.kept.failed.get(source) != why:
