@@ -14,10 +14,9 @@ from tempfile import NamedTemporaryFile
 
 from agent.app.ends import Whole, goes_on, lines, members, pieces
 from agent.model.counting import counted
-from collectors.recording.lines import Lines
+from collectors.recording.lines import GZIP, Lines
 from collectors.recording.reader import looks_like_recording
 
-_GZIP = b"\x1f\x8b"
 _COPIED = 1 << 20  #: bytes at once
 _NAME_ANOTHER = "Name another file."
 
@@ -77,12 +76,12 @@ class Appending:
 
     def _begin(self) -> None:
         """Go on where it ended; what it holds decides whether as gzip."""
-        start = os.pread(self._file.fileno(), len(_GZIP), 0)
+        start = os.pread(self._file.fileno(), len(GZIP), 0)
         if not start:
             return
         if not looks_like_recording(next((line for line in Lines(self._path).every() if line.strip()), b"")):
             raise ForeignError(f"{self._path} is no recording, so it is left as it is. {_NAME_ANOTHER}")
-        self._packed = start == _GZIP
+        self._packed = start == GZIP
         found = members(self._file.fileno()) if self._packed else lines(self._file.fileno())
         if found.end < found.size:
             self._mend(found)

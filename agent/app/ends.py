@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import orjson
 
-from collectors.recording.lines import MAX_LINE
+from collectors.recording.lines import GZIP, GZIP_WINDOW, MAX_LINE
 from collectors.recording.reader import looks_like_recording
 
-_MEMBER = b"\x1f\x8b\x08"
-_GZIP_WINDOW = 31  #: of zlib: a gzip header, 32 KiB
+_MEMBER = GZIP + b"\x08"  #: its only method, deflate
 _PIECE = 32 << 10
 
 
@@ -65,7 +64,7 @@ class _Members:
         """Read on, up to a place of the file. Raise zlib.error."""
         raw = piece
         while raw := raw if self._inflating else raw.lstrip(b"\0"):
-            self._inflating = self._inflating or zlib.decompressobj(_GZIP_WINDOW)
+            self._inflating = self._inflating or zlib.decompressobj(GZIP_WINDOW)
             text = self._inflating.decompress(raw)
             self.found.lines += text.count(b"\n")
             self._ended = text.endswith(b"\n") if text else self._ended
@@ -101,6 +100,6 @@ def goes_on(file: int, start: int) -> bool:
 
 def _begun(raw: bytes) -> bytes:
     try:
-        return zlib.decompressobj(_GZIP_WINDOW).decompress(raw, _PIECE)
+        return zlib.decompressobj(GZIP_WINDOW).decompress(raw, _PIECE)
     except zlib.error:
         return b""

@@ -17,7 +17,7 @@ from collectors.otlp.json import JsonError
 from collectors.otlp.json import parse as parse_json
 from collectors.otlp.signals import signal_of
 from collectors.otlp.wire import Traces
-from collectors.recording.lines import Lines, Pieces, opened
+from collectors.recording.lines import GZIP, Lines, Pieces, opened
 from collectors.recording.reader import first_time, looks_like_recording
 
 MOST_BYTES = 64 << 20  #: of one file that is read whole
@@ -98,7 +98,7 @@ def whole(path: Path) -> bytes:
 def _start(path: Path, size: int) -> tuple[bytes, bool]:
     """What can be read of a file up to a size, and whether nothing misses up to there. Raise EOFError for nothing."""
     with BufferedReader(opened(path)) as file:
-        if file.peek(2)[:2] != b"\x1f\x8b":
+        if not file.peek(len(GZIP)).startswith(GZIP):
             return file.read(size), True
         found, pieces = bytearray(), Pieces(path, lambda _, most: file.read(most))
         while len(found) < size and (piece := pieces.next()):

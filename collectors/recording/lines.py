@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
 MAX_LINE = 16 << 20  #: bytes
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"  #: how a file in it begins
 _PIECE = 32 << 10
-_GZIP_WINDOW = 31  #: of zlib: a gzip header, 32 KiB
+GZIP_WINDOW = 31  #: of zlib: a gzip header, 32 KiB
 _WAITS = "a read of it waits for somebody to write"
 Read = Callable[[int, int], bytes]  #: from a place at most so many bytes
 
@@ -80,7 +80,7 @@ class Pieces:
     def _known(self) -> bool:
         self._held = self._raw()
         if self._held:
-            self._gzip = self._held.startswith(_GZIP)
+            self._gzip = self._held.startswith(GZIP)
         return self._gzip is not None
 
     def _first(self) -> bytes:
@@ -103,7 +103,7 @@ class Pieces:
             raw = raw if self._at <= len(raw) else raw.lstrip(b"\0")  # gzip may follow gzip, with zeros between
             if not raw:
                 return b""
-            self._inflating = zlib.decompressobj(_GZIP_WINDOW)
+            self._inflating = zlib.decompressobj(GZIP_WINDOW)
         try:
             inflated = self._inflating.decompress(raw, _PIECE)
         except zlib.error:
